@@ -1,0 +1,87 @@
+"""Everything that can go wrong for a reason that is not a bug.
+
+    PragError                 what happened, where, what to do
+    ├─ InputError             the caller must change something            (exit 2)
+    │  ├─ BoxError            missing, a file, unreadable, .prag is a link
+    │  ├─ ContactError        empty, reserved, malformed, ambiguous
+    │  └─ MessageTooLongError by how many tokens
+    └─ WorkError              the input was fine, the work failed         (exit 1)
+       ├─ StoreError          locked, damaged, made by another embedder
+       ├─ EmbedderError       weights missing or not the verified ones
+       ├─ OllamaError         not running, model not pulled, refused, timed out
+       └─ StaleSourcesError   sources kept changing while the model was thinking
+
+Floor: words. Imports nothing of ours. No message quotes content or names anything outside the
+partition at hand. Misuse by a programmer is a plain `ValueError` instead.
+"""
+
+from typing import ClassVar
+
+
+class PragError(Exception):
+    """What happened, where, and what to do about it.
+
+    Attributes:
+        what: What happened.
+        where: The path, contact, host or model it happened to; may be empty.
+        fix: What the reader can do now; may be empty.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what, where, fix)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        remedy = f": {self.fix}" if self.fix else ""
+        return f"{self.what}{place}{remedy}"
+
+
+class InputError(PragError):
+    """The caller must change something."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class BoxError(InputError):
+    """The OMBox is missing, is no folder, cannot be read, or cannot hold its index."""
+
+
+class ContactError(InputError):
+    """A contact's id is empty, reserved, malformed or ambiguous."""
+
+
+class MessageTooLongError(InputError):
+    """The message alone does not fit the budget.
+
+    Attributes:
+        excess_tokens: By how many tokens.
+    """
+
+    def __init__(self, what: str, *, excess_tokens: int, where: str = "", fix: str = "") -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.excess_tokens = excess_tokens
+
+
+class WorkError(PragError):
+    """The input was fine, the work failed."""
+
+
+class StoreError(WorkError):
+    """A partition's index cannot be used."""
+
+
+class EmbedderError(WorkError):
+    """The embedder cannot be loaded or failed."""
+
+
+class OllamaError(WorkError):
+    """The model's server is not running, refused, or broke off."""
+
+
+class StaleSourcesError(WorkError):
+    """What was quoted kept changing in the folder before the answer could leave."""

@@ -1,0 +1,371 @@
+"""The frozen values that cross rooms, in the order in which data meets them.
+
+Read this first: it is the story of the program.
+A file is found (`Source`), read (`Reading` of a `Document`, or a `Skip`), cut (`Chunk`), found again
+(`Candidate`, `Hit`), packed (`Prompt`, with what was `Omitted`) and answered (`Reply`).
+
+Floor: words. Imports nothing of ours. What does not cross a room does not stand here.
+Fields that hold text of the folder never appear in a `repr`, since a `repr` ends up in logs.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+ContactId = NewType("ContactId", str)
+"""Someone who texts, by canonical id. Only `identity` makes one."""
+
+PartitionId = NewType("PartitionId", str)
+"""The name of a folder that is a unit of isolation. Only `identity` makes one."""
+
+ChunkId = NewType("ChunkId", str)
+"""Made of source path (which begins with the partition), span and text, never of text alone."""
+
+Span = tuple[int, int]
+"""Half-open character offsets `(start, end)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """The contacts who will see an answer: sorted, each once; empty means anyone at all."""
+
+    contacts: tuple[ContactId, ...] = ()
+
+
+# ---------------------------------------------------------------- files in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What `stat` says of a file's content; equal stamps of a settled file mean equal bytes.
+
+    A same-size edit with a restored mtime shows only in `ctime_ns`.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A regular file of a partition.
+
+    Attributes:
+        path: `/`-separated path relative to the OMBox (`public/schedule.txt`). A name that is not
+            UTF-8 holds lone surrogates, as `os.fsdecode` makes them.
+        stamp: As `stat` saw it (of the target, for a link).
+    """
+
+    path: str
+    stamp: Stamp
+
+
+class SkipReason(StrEnum):
+    """Why a file stands in no answer: a closed set, part of the `--json` contract."""
+
+    UNSUPPORTED = "unsupported"
+    EMPTY = "empty"
+    ENCRYPTED = "encrypted"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too large"
+    NO_TEXT = "no text"
+    TIMEOUT = "timeout"
+    OUTSIDE_PARTITION = "outside partition"
+    SPECIAL_FILE = "special file"
+    PERMISSION_DENIED = "permission denied"
+    UNDECODABLE = "undecodable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """A file that is not indexed, and why. Never an exception: one bad file stops nothing.
+
+    Attributes:
+        source: Path relative to the OMBox, as in `Source.path`.
+        detail: One sentence for the owner; quotes no content.
+    """
+
+    source: str
+    reason: SkipReason
+    detail: str
+
+
+class SegmentKind(StrEnum):
+    """What a structural piece of a document is; the chunker cuts between pieces first."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    ROW = "row"
+    TURN = "turn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A structural piece of a document's text, at `text[start:end]`.
+
+    Attributes:
+        group: Pieces of different groups (pages of a PDF, mails of a mailbox, sittings of a chat)
+            never share a chunk. Never decreases along the text.
+        page: 1-based page of a PDF, else None.
+    """
+
+    kind: SegmentKind
+    start: int
+    end: int
+    group: int = 0
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The text of one source and its structure.
+
+    Attributes:
+        path: As in `Source.path`.
+        text: What was read; free of lone surrogates. Every offset counts its characters.
+        segments: In order, disjoint; what lies between two of them is white space or separators
+            and goes with the segment before it.
+    """
+
+    path: str
+    text: str = field(repr=False)
+    segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What came of opening one source.
+
+    Attributes:
+        source: With the stamp of the very bytes that were read.
+        settled: False when the file was touched so shortly before it was read that the clock
+            could hide a later edit; such a file is read again at the next look.
+        content_sha256: Of the raw bytes; empty if they could not be read.
+        outcome: The document, or why there is none.
+    """
+
+    source: Source
+    settled: bool
+    content_sha256: str
+    outcome: Document | Skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A span of a source's text, small enough for the embedder's window: `text[start:end]`."""
+
+    id: ChunkId
+    start: int
+    end: int
+    text: str = field(repr=False)
+    page: int | None = None
+
+
+# ---------------------------------------------------------------- what an index did
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionReport:
+    """What a sync found and did in one partition.
+
+    Attributes:
+        sources: Indexed files after the sync; `chunks` likewise.
+        added, changed, renamed, removed: Files, not chunks. A renamed file is in no other count.
+        skipped: Every file that stands in no answer, sorted by path.
+        note: A sentence when the index was rebuilt or mended, else empty.
+        error: A sentence when this partition could not be brought up to date, else empty.
+    """
+
+    id: PartitionId
+    sources: int = 0
+    chunks: int = 0
+    added: int = 0
+    changed: int = 0
+    renamed: int = 0
+    removed: int = 0
+    skipped: tuple[Skip, ...] = ()
+    note: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """What `OMBox.index` did.
+
+    Attributes:
+        box: Path of the OMBox.
+        partitions: Sorted by id, `public` first.
+        skipped: What belongs to no partition: files in the root, refused folders.
+        seconds: Wall time.
+    """
+
+    box: str
+    partitions: tuple[PartitionReport, ...]
+    skipped: tuple[Skip, ...]
+    seconds: float
+
+
+# ---------------------------------------------------------------- hits out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A chunk that one partition offers for a question, with its exact score.
+
+    Attributes:
+        score: Cosine similarity with the question, in [-1, 1]; higher is better.
+        source: As in `Source.path`.
+    """
+
+    score: float
+    source: str
+    start: int
+    end: int
+    text: str = field(repr=False)
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A span of a source that answers a question.
+
+    Attributes:
+        rank: 1 is best.
+        score: Of the best chunk in the span.
+        text: The source's text from `start` to `end`.
+    """
+
+    rank: int
+    score: float
+    partition: PartitionId
+    source: str
+    start: int
+    end: int
+    text: str = field(repr=False)
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One message of a chat.
+
+    Attributes:
+        source: The chat's file, as in `Source.path`; `start` and `end` span the whole line in it.
+        at: The time as it stands in the file.
+        speaker: `them` or `me`.
+        text: What was said: the line without time and speaker, line breaks restored.
+        line: The line as it stands in the file, `[start:end]` of the text that was read.
+    """
+
+    source: str
+    start: int
+    end: int
+    at: str
+    speaker: str
+    text: str = field(repr=False)
+    line: str = field(repr=False)
+
+
+# ---------------------------------------------------------------- prompt and reply
+
+
+class Role(StrEnum):
+    """Who speaks in a message to the model."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message to the model."""
+
+    role: Role
+    content: str = field(repr=False)
+
+
+class CountKind(StrEnum):
+    """How far a token count can be trusted."""
+
+    EXACT = "exact"
+    CALIBRATED = "calibrated"
+    ESTIMATED = "estimated"
+
+
+class OmitReason(StrEnum):
+    """Why something found does not stand in the prompt."""
+
+    OVER_BUDGET = "over budget"
+    IN_CONVERSATION = "already in the conversation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Omitted:
+    """Something that was found and does not stand in the prompt."""
+
+    source: str
+    start: int
+    end: int
+    reason: OmitReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillItem:
+    """What one part of the prompt costs."""
+
+    part: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What is sent to the model, what it costs and what was left out.
+
+    Attributes:
+        messages: Exactly what is sent.
+        tokens: Their count, margin included; never more than `budget`.
+        budget: Tokens that the prompt may take: the window less the reply reserve.
+        count: How far `tokens` can be trusted.
+        bill: Tokens by part, in the order of the prompt; they add up to `tokens`.
+        hits: The hits that stand in the context, in rank order.
+        turns: The turns of the chat that stand in the conversation, in order.
+        omitted: Every other hit and turn that was considered, with its reason.
+    """
+
+    messages: tuple[Message, ...]
+    tokens: int
+    budget: int
+    count: CountKind
+    bill: tuple[BillItem, ...]
+    hits: tuple[Hit, ...]
+    turns: tuple[Turn, ...]
+    omitted: tuple[Omitted, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Wall seconds of a reply: to its first words, and in all; `asked` counts the attempts."""
+
+    first_words_s: float
+    total_s: float
+    asked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer of the model.
+
+    Attributes:
+        prompt: What it answered.
+        cut: True when the model stopped for length, not because it had finished.
+    """
+
+    text: str = field(repr=False)
+    prompt: Prompt
+    model: str
+    timings: Timings
+    cut: bool
+
