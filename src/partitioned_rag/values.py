@@ -1,8 +1,8 @@
 """The frozen values that cross rooms, in the order in which data meets them.
 
 Read this first: it is the story of the program.
-A file is found (`Source`), read (`Reading` of a `Document`, or a `Skip`), cut (`Chunk`), found again
-(`Candidate`, `Hit`), packed (`Prompt`, with what was `Omitted`) and answered (`Reply`).
+A file is found (`Source`), read (`Reading` of a `Document`, or a `Skip`), cut (`Chunk`), found
+again (`Candidate`, `Hit`), packed (`Prompt`, with what was `Omitted`) and answered (`Reply`).
 
 Floor: words. Imports nothing of ours. What does not cross a room does not stand here.
 Fields that hold text of the folder never appear in a `repr`, since a `repr` ends up in logs.
@@ -207,6 +207,53 @@ class IndexReport:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the sync of one partition has come; totals count what this sync has to read."""
+
+    partition: PartitionId
+    sources_done: int
+    sources_total: int
+    bytes_done: int
+    bytes_total: int
+    chunks_done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionStatus:
+    """What one partition's index holds.
+
+    Attributes:
+        sources: Indexed files; `chunks` likewise.
+        pending: Files that the next sync has to read or forget.
+        skipped: As in `PartitionReport`.
+    """
+
+    id: PartitionId
+    sources: int
+    chunks: int
+    pending: int
+    skipped: tuple[Skip, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxStatus:
+    """What an OMBox holds and where its index is.
+
+    Attributes:
+        skipped: As in `IndexReport`.
+        index_bytes: What the index takes on disk.
+    """
+
+    box: str
+    index: str
+    partitions: tuple[PartitionStatus, ...]
+    skipped: tuple[Skip, ...]
+    embedder: str
+    embedder_version: str
+    index_bytes: int
+
+
 # ---------------------------------------------------------------- hits out
 
 
@@ -368,4 +415,3 @@ class Reply:
     model: str
     timings: Timings
     cut: bool
-

@@ -1,0 +1,88 @@
+"""Files and folders that are private from birth, and whole or absent after a crash.
+
+Floor: tool. Knows nothing of what it keeps.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder that only its owner can enter, with its parents; an existing one is closed.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    for missing in reversed([path, *path.parents]):
+        if not missing.exists():
+            missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    if path.stat().st_mode & 0o777 != PRIVATE_FOLDER:
+        path.chmod(PRIVATE_FOLDER)
+
+
+def make_private_file(path: Path) -> None:
+    """Create an empty file that only its owner can read, if there is none."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE))
+
+
+def close_to_others(folder: Path) -> None:
+    """Take every right of others off what another program has created below a private folder.
+
+    The folder itself was closed from the start, so nobody could get at these files before either.
+    """
+    for root, folders, files in os.walk(folder):
+        for name in folders:
+            Path(root, name).chmod(PRIVATE_FOLDER)
+        for name in files:
+            Path(root, name).chmod(PRIVATE_FILE)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file's content so that a reader, or a crash, sees the old or the new, never a part.
+
+    Raises:
+        OSError: It cannot be written; the old content then still stands.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    make_private_file(temporary)
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all it holds; a crash leaves it whole, or out of sight and half removed.
+
+    What is out of sight has a name that begins with `.gone-`; `sweep` removes what is left of it.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    if not path.exists():
+        return
+    gone = path.with_name(f".gone-{path.stat().st_ino}")
+    path.rename(gone)
+    shutil.rmtree(gone)
+
+
+def sweep(folder: Path) -> None:
+    """Finish the removals that a crash cut short."""
+    for path in folder.glob(".gone-*"):
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,373 @@
+"""What one partition holds: its sources and the text of their chunks. All SQL of the index is here.
+
+A committed row is the acknowledgement: only what stands here is indexed.
+`secure_delete` overwrites what is deleted, since SQLite otherwise leaves old text in its pages.
+"""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from partitioned_rag.durable import make_private_file
+from partitioned_rag.store.index import DamagedError
+from partitioned_rag.values import Chunk, ChunkId, Reading, Skip, SkipReason, Source, Stamp
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL UNIQUE,          -- bytes: a file's name need not be UTF-8
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode TEXT NOT NULL,                -- text: 64 unsigned bits do not fit an INTEGER
+    settled INTEGER NOT NULL,
+    content_sha256 TEXT NOT NULL,
+    skip_reason TEXT,
+    skip_detail TEXT
+);
+CREATE TABLE chunks (
+    id TEXT PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    page INTEGER,
+    text TEXT NOT NULL,
+    text_sha256 BLOB NOT NULL,
+    vector_crc32 INTEGER NOT NULL
+);
+CREATE INDEX chunks_of_a_source ON chunks (source_id, start);
+CREATE INDEX chunks_of_a_text ON chunks (text_sha256);
+"""
+BATCH = 500  # bound parameters a statement
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedSource:
+    """What the catalog knows of a source; `skip` is set when it was read and refused."""
+
+    source: Source
+    settled: bool
+    content_sha256: str
+    skip: Skip | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedChunk:
+    """A chunk and the source it stands in."""
+
+    source: str
+    chunk: Chunk
+
+
+class Catalog:
+    """The SQLite database of one partition. One thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or make an empty one.
+
+        Raises:
+            DamagedError: It is no database of this kind.
+            OSError: It cannot be opened or created.
+        """
+        new = not path.exists() or path.stat().st_size == 0
+        make_private_file(path)
+        self._inode = path.stat().st_ino
+        self._path = path
+        with damage():
+            # Autocommit, so that each transaction is one that `transaction` wrote down.
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA secure_delete = ON")
+                self._db.execute("PRAGMA foreign_keys = ON")
+                self._db.execute("PRAGMA trusted_schema = OFF")
+                if new:
+                    self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+            except BaseException:
+                self._db.close()
+                raise
+
+    def is_the_one_on_disk(self) -> bool:
+        """Say whether the file is still there: another process may have rebuilt or removed it."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what the block changes durable as one, or not at all."""
+        with damage():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def meta(self) -> dict[str, str]:
+        """Read what the index says of itself."""
+        with damage():
+            return dict(self._db.execute("SELECT key, value FROM meta"))
+
+    def set_meta(self, values: Mapping[str, str]) -> None:
+        """Write what the index says of itself; within a `transaction`."""
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+
+    def sources(self) -> dict[str, IndexedSource]:
+        """List every source that was read, by path, skipped ones included."""
+        with damage():
+            rows = self._db.execute(
+                "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, settled, content_sha256,"
+                " skip_reason, skip_detail FROM sources"
+            )
+            listed = (_source(*row) for row in rows)
+            return {indexed.source.path: indexed for indexed in listed}
+
+    def source(self, path: str) -> IndexedSource | None:
+        """Look one source up."""
+        with damage():
+            row = self._db.execute(
+                "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, settled, content_sha256,"
+                " skip_reason, skip_detail FROM sources WHERE path = ?",
+                (os.fsencode(path),),
+            ).fetchone()
+            return _source(*row) if row else None
+
+    def counts(self) -> tuple[int, int]:
+        """Count the sources that are indexed, and their chunks."""
+        with damage():
+            sources = self._db.execute(
+                "SELECT count(*) FROM sources WHERE skip_reason IS NULL"
+            ).fetchone()
+            chunks = self._db.execute("SELECT count(*) FROM chunks").fetchone()
+            return int(sources[0]), int(chunks[0])
+
+    def put(
+        self, reading: Reading, chunks: Iterable[Chunk], *, vector_crc32: Mapping[ChunkId, int]
+    ) -> None:
+        """Replace all that is known of a source, writing what differs; within a `transaction`.
+
+        Args:
+            reading: What was read, or refused.
+            chunks: All chunks of the source.
+            vector_crc32: Of the vectors of those chunks that the source did not have before.
+        """
+        chunks = list(chunks)
+        path = os.fsencode(reading.source.path)
+        self._db.execute(
+            "INSERT OR IGNORE INTO sources (path, size_bytes, mtime_ns, ctime_ns, inode, settled,"
+            " content_sha256) VALUES (?, 0, 0, 0, '0', 0, '')",
+            (path,),
+        )
+        self.restamp(reading)
+        skip = reading.outcome if isinstance(reading.outcome, Skip) else None
+        self._db.execute(
+            "UPDATE sources SET content_sha256 = ?, skip_reason = ?, skip_detail = ?"
+            " WHERE path = ?",
+            (
+                reading.content_sha256,
+                skip.reason.value if skip else None,
+                skip.detail if skip else None,
+                path,
+            ),
+        )
+        source_id = self._db.execute("SELECT id FROM sources WHERE path = ?", (path,)).fetchone()[0]
+        kept = {chunk.id for chunk in chunks}
+        had = {
+            ChunkId(row[0])
+            for row in self._db.execute("SELECT id FROM chunks WHERE source_id = ?", (source_id,))
+        }
+        self._db.executemany("DELETE FROM chunks WHERE id = ?", [(gone,) for gone in had - kept])
+        self._db.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    chunk.id,
+                    source_id,
+                    chunk.start,
+                    chunk.end,
+                    chunk.page,
+                    chunk.text,
+                    text_hash(chunk.text),
+                    vector_crc32[chunk.id],
+                )
+                for chunk in chunks
+                if chunk.id not in had
+            ],
+        )
+
+    def restamp(self, reading: Reading) -> None:
+        """Note that a source was touched and reads as before; within a `transaction`."""
+        stamp = reading.source.stamp
+        self._db.execute(
+            "UPDATE sources SET size_bytes = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, settled = ?"
+            " WHERE path = ?",
+            (
+                stamp.size_bytes,
+                stamp.mtime_ns,
+                stamp.ctime_ns,
+                str(stamp.inode),
+                reading.settled,
+                os.fsencode(reading.source.path),
+            ),
+        )
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Forget sources and their chunks; within a `transaction`."""
+        self._db.executemany(
+            "DELETE FROM sources WHERE path = ?", [(os.fsencode(path),) for path in paths]
+        )
+
+    def chunk_ids(self, paths: Sequence[str] | None = None) -> set[ChunkId]:
+        """List the chunks of some sources, or of all."""
+        with damage():
+            if paths is None:
+                return {ChunkId(row[0]) for row in self._db.execute("SELECT id FROM chunks")}
+            found: set[ChunkId] = set()
+            for marks, batch in _batches([os.fsencode(path) for path in paths]):
+                rows = self._db.execute(
+                    "SELECT chunks.id FROM chunks JOIN sources ON sources.id = source_id"
+                    f" WHERE path IN ({marks})",  # noqa: S608 — question marks alone
+                    batch,
+                )
+                found.update(ChunkId(row[0]) for row in rows)
+            return found
+
+    def vector_crc32(self) -> dict[ChunkId, int]:
+        """List what the vector of each chunk must be."""
+        with damage():
+            rows = self._db.execute("SELECT id, vector_crc32 FROM chunks")
+            return {ChunkId(row[0]): int(row[1]) for row in rows}
+
+    def chunks(self, ids: Sequence[ChunkId]) -> dict[ChunkId, IndexedChunk]:
+        """Look chunks up by id; unknown ids are passed over.
+
+        Raises:
+            DamagedError: A text is not the one that was indexed.
+        """
+        found: dict[ChunkId, IndexedChunk] = {}
+        with damage():
+            for marks, batch in _batches(list(ids)):
+                rows = self._db.execute(
+                    "SELECT chunks.id, path, start, end, page, text, text_sha256 FROM chunks"
+                    f" JOIN sources ON sources.id = source_id WHERE chunks.id IN ({marks})",  # noqa: S608
+                    batch,
+                )
+                for row in rows:
+                    found[ChunkId(row[0])] = _chunk(*row)
+        return found
+
+    def chunks_within(self, path: str, start: int, end: int) -> list[Chunk]:
+        """List the chunks of a source that share characters with a span, in order."""
+        with damage():
+            rows = self._db.execute(
+                "SELECT chunks.id, path, start, end, page, text, text_sha256 FROM chunks"
+                " JOIN sources ON sources.id = source_id"
+                " WHERE path = ? AND end > ? AND start < ? ORDER BY start",
+                (os.fsencode(path), start, end),
+            )
+            return [_chunk(*row).chunk for row in rows]
+
+    def chunks_with_text(self, texts: Collection[str]) -> dict[str, ChunkId]:
+        """Find, for each of some texts that is indexed anywhere here, a chunk that has it."""
+        by_hash = {text_hash(text): text for text in texts}
+        found: dict[str, ChunkId] = {}
+        with damage():
+            for marks, batch in _batches(list(by_hash)):
+                rows = self._db.execute(
+                    "SELECT text_sha256, min(id) FROM chunks"
+                    f" WHERE text_sha256 IN ({marks}) GROUP BY text_sha256",  # noqa: S608
+                    batch,
+                )
+                found.update((by_hash[row[0]], ChunkId(row[1])) for row in rows)
+        return found
+
+    def close(self) -> None:
+        """Let go of the file; twice is harmless."""
+        self._db.close()
+
+
+def text_hash(text: str) -> bytes:
+    """Name a text by its content, to see again that it has been embedded."""
+    return sha256(text.encode()).digest()
+
+
+@contextmanager
+def damage() -> Iterator[None]:
+    """Tell a damaged database, which is rebuilt, from a full or closed disk, which is not."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if number := {
+            sqlite3.SQLITE_FULL: errno.ENOSPC,
+            sqlite3.SQLITE_READONLY: errno.EROFS,
+            sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+            sqlite3.SQLITE_PERM: errno.EACCES,
+            sqlite3.SQLITE_IOERR: errno.EIO,
+        }.get(code):
+            raise OSError(number, os.strerror(number)) from error
+        raise DamagedError(f"{type(error).__name__} of the catalog") from error
+
+
+def _source(
+    path: bytes,
+    size_bytes: int,
+    mtime_ns: int,
+    ctime_ns: int,
+    inode: str,
+    settled: int,
+    content_sha256: str,
+    skip_reason: str | None,
+    skip_detail: str | None,
+) -> IndexedSource:
+    name = os.fsdecode(path)
+    return IndexedSource(
+        source=Source(
+            path=name,
+            stamp=Stamp(
+                size_bytes=size_bytes, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=int(inode)
+            ),
+        ),
+        settled=bool(settled),
+        content_sha256=content_sha256,
+        skip=Skip(source=name, reason=SkipReason(skip_reason), detail=skip_detail or "")
+        if skip_reason
+        else None,
+    )
+
+
+def _chunk(
+    chunk_id: str,
+    path: bytes,
+    start: int,
+    end: int,
+    page: int | None,
+    text: str,
+    text_sha256: bytes,
+) -> IndexedChunk:
+    if text_hash(text) != text_sha256:
+        raise DamagedError("a chunk's text is not the one that was indexed")
+    return IndexedChunk(
+        source=os.fsdecode(path),
+        chunk=Chunk(id=ChunkId(chunk_id), start=start, end=end, text=text, page=page),
+    )
+
+
+def _batches(values: Sequence[T]) -> Iterator[tuple[str, Sequence[T]]]:
+    for start in range(0, len(values), BATCH):
+        batch = values[start : start + BATCH]
+        yield ",".join("?" * len(batch)), batch

@@ -1,0 +1,302 @@
+"""One partition's index: keeps the catalog and the vectors in step, and mends them on open.
+
+Writing adds new vectors, commits the catalog (the acknowledgement), then drops old vectors. Killed
+in between, vectors are left that no chunk has; they cannot be found, since every answer goes
+through the catalog, and they are dropped when the vectors are opened next. A chunk without its
+vector, or with another one, is damage: the partition is rebuilt from its folder.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from partitioned_rag.durable import make_private_folder, remove_folder, sweep
+from partitioned_rag.store.catalog import Catalog, IndexedSource
+from partitioned_rag.store.index import DamagedError, VectorIndex
+from partitioned_rag.store.registry import open_index
+from partitioned_rag.values import Candidate, Chunk, ChunkId, Reading
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vector = npt.NDArray[np.float32]
+
+CATALOG = "catalog.sqlite3"
+FORMAT = "1"
+# Chroma keeps deleted vectors in its file; past this many it is written anew without them.
+ERASED_AT_MOST = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """What made an index; another maker's index is of no use and is rebuilt.
+
+    Attributes:
+        embedder: Name and version of the embedder.
+        recipe: Versions of the readers and the chunker.
+        dimensions: Length of a vector.
+    """
+
+    embedder: str
+    recipe: str
+    dimensions: int
+
+
+class Store:
+    """The index of one partition, in one folder. One thread and one process at a time."""
+
+    def __init__(self, folder: Path, maker: Maker) -> None:
+        """Open what is there, or begin anew; the caller holds the partition's lock.
+
+        Raises:
+            OSError: The folder cannot be read or written.
+        """
+        self._folder = folder
+        self._maker = maker
+        self._index: VectorIndex | None = None
+        self._meta: dict[str, str] = {}
+        self.note = ""
+        make_private_folder(folder)
+        sweep(folder)
+        try:
+            self._open_catalog()
+        except DamagedError as error:
+            self._make_anew(f"the index was damaged ({error})")
+        if difference := self._difference():
+            self.begin_anew(difference)
+
+    def begin_anew(self, why: str) -> None:
+        """Throw the index away; the folder has all that is needed to make it again.
+
+        Args:
+            why: A sentence; `note` tells it to the owner.
+        """
+        self.close()
+        self._make_anew(why)
+
+    def _make_anew(self, why: str) -> None:
+        # The catalog goes first: without it, what else is left says nothing.
+        for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm"):
+            (self._folder / name).unlink(missing_ok=True)
+        for vectors in self._folder.glob("vectors-*"):
+            remove_folder(vectors)
+        self._open_catalog()
+        self.note = f"{why}: rebuilt from the folder"
+
+    def refresh(self) -> None:
+        """Take in what another handle has done; call it whenever the lock has been taken.
+
+        Raises:
+            DamagedError: The catalog cannot be read.
+        """
+        if not self._catalog.is_the_one_on_disk():
+            self.close()
+            make_private_folder(self._folder)
+            self._open_catalog()
+            return
+        meta = self._catalog.meta()
+        if meta != self._meta:
+            self._close_index()
+            self._meta = meta
+
+    def _open_catalog(self) -> None:
+        self._catalog = Catalog(self._folder / CATALOG)
+        self._meta = self._catalog.meta()
+        if not self._meta:
+            # A name that no earlier index of this folder had, since Chroma shares what it has
+            # open by path. The catalog has just been made: the time of its making is such a name.
+            self._meta = {
+                "format": FORMAT,
+                "embedder": self._maker.embedder,
+                "recipe": self._maker.recipe,
+                "dimensions": str(self._maker.dimensions),
+                "generation": str((self._folder / CATALOG).stat().st_ctime_ns),
+                "revision": "0",
+                "erased": "0",
+            }
+            with self._catalog.transaction():
+                self._catalog.set_meta(self._meta)
+
+    def _difference(self) -> str:
+        meta = self._meta
+        if meta.get("format") != FORMAT or meta.get("recipe") != self._maker.recipe:
+            return "the index was made by another version of partitioned_rag"
+        if (meta.get("embedder"), meta.get("dimensions")) != (
+            self._maker.embedder,
+            str(self._maker.dimensions),
+        ):
+            return (
+                f"the index was made by embedder {meta.get('embedder')}, not {self._maker.embedder}"
+            )
+        return ""
+
+    # ------------------------------------------------------------ reading
+
+    def sources(self) -> dict[str, IndexedSource]:
+        """List every source that was read, by path, skipped ones included."""
+        return self._catalog.sources()
+
+    def source(self, path: str) -> IndexedSource | None:
+        """Look one source up."""
+        return self._catalog.source(path)
+
+    def counts(self) -> tuple[int, int]:
+        """Count the sources that are indexed, and their chunks."""
+        return self._catalog.counts()
+
+    def chunk_ids(self, paths: Sequence[str]) -> set[ChunkId]:
+        """List the chunks of some sources."""
+        return self._catalog.chunk_ids(paths)
+
+    def chunks_within(self, path: str, start: int, end: int) -> list[Chunk]:
+        """List the chunks of a source that share characters with a span, in order."""
+        return self._catalog.chunks_within(path, start, end)
+
+    def nearest(self, vector: "Vector", *, limit: int) -> list[Candidate]:
+        """Find the chunks closest to a question.
+
+        Returns:
+            At most `limit`, best first; ties by source and place, so that neither the order in
+            which the index grew nor the names of its rows show.
+
+        Raises:
+            DamagedError: Catalog and vectors contradict each other.
+        """
+        scored = dict(self._vectors().nearest(vector, limit=limit))
+        found = self._catalog.chunks(list(scored))
+        if len(found) != len(scored):
+            raise DamagedError("a vector has no chunk")
+        candidates = [
+            Candidate(
+                score=scored[chunk_id],
+                source=indexed.source,
+                start=indexed.chunk.start,
+                end=indexed.chunk.end,
+                text=indexed.chunk.text,
+                page=indexed.chunk.page,
+            )
+            for chunk_id, indexed in found.items()
+        ]
+        candidates.sort(key=lambda found: (-found.score, found.source, found.start))
+        return candidates[:limit]
+
+    # ------------------------------------------------------------ writing
+
+    def known_vectors(self, texts: Iterable[str]) -> dict[str, "Vector"]:
+        """Give the vectors of those texts that are indexed already, by text."""
+        chunk_of = self._catalog.chunks_with_text(set(texts))
+        if not chunk_of:
+            return {}
+        rows = self._vectors().vectors(list(chunk_of.values()))
+        return dict(zip(chunk_of, rows, strict=True))
+
+    def put(
+        self,
+        batch: Sequence[tuple[Reading, Sequence[Chunk]]],
+        vectors: Mapping[str, "Vector"],
+    ) -> None:
+        """Make sources be what was read; when this returns, it is acknowledged.
+
+        Args:
+            batch: What was read, with its chunks (none for a skipped source).
+            vectors: By text, for every chunk that the source did not have before.
+        """
+        had = self._catalog.chunk_ids([reading.source.path for reading, _ in batch])
+        kept = {chunk.id for _, chunks in batch for chunk in chunks}
+        new = {
+            chunk.id: vectors[chunk.text]
+            for _, chunks in batch
+            for chunk in chunks
+            if chunk.id not in had
+        }
+        if new:
+            import numpy as np  # noqa: PLC0415 — vectors are here, so numpy is loaded
+
+            self._vectors().add(list(new), np.asarray(list(new.values()), dtype=np.float32))
+        checksums = {chunk_id: crc32(vector.tobytes()) for chunk_id, vector in new.items()}
+        with self._catalog.transaction():
+            for reading, chunks in batch:
+                self._catalog.put(reading, chunks, vector_crc32=checksums)
+            self._count_revision(erased=len(had - kept))
+        self._erase(had - kept)
+
+    def restamp(self, readings: Iterable[Reading]) -> None:
+        """Note that sources were touched and read as before."""
+        with self._catalog.transaction():
+            for reading in readings:
+                self._catalog.restamp(reading)
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Forget sources; when this returns, it is acknowledged."""
+        if not paths:
+            return
+        gone = self._catalog.chunk_ids(paths)
+        with self._catalog.transaction():
+            self._catalog.remove(paths)
+            self._count_revision(erased=len(gone))
+        self._erase(gone)
+
+    def compact(self) -> None:
+        """Write the vectors anew, without the deleted ones, once these are many."""
+        erased = int(self._meta["erased"])
+        if erased <= max(ERASED_AT_MOST, self.counts()[1]):
+            return
+        old = self._vectors_folder()
+        ids = sorted(self._catalog.chunk_ids())
+        vectors = self._vectors().vectors(ids)
+        self._close_index()
+        self._meta |= {"generation": str(int(self._meta["generation"]) + 1), "erased": "0"}
+        self._index = open_index(self._vectors_folder(), dimensions=self._maker.dimensions)
+        if ids:
+            self._index.add(ids, vectors)
+        with self._catalog.transaction():
+            self._count_revision(erased=0)
+        remove_folder(old)
+
+    def close(self) -> None:
+        """Let go of files and threads; twice is harmless."""
+        self._close_index()
+        self._catalog.close()
+
+    # ------------------------------------------------------------ keeping in step
+
+    def _vectors(self) -> VectorIndex:
+        if self._index is None:
+            self._index = open_index(self._vectors_folder(), dimensions=self._maker.dimensions)
+            self._mend(self._index)
+        return self._index
+
+    def _mend(self, index: VectorIndex) -> None:
+        wanted = self._catalog.vector_crc32()
+        checksums = index.checksums()
+        there = frozenset(checksums) or index.ids()
+        if orphans := there - wanted.keys():
+            index.remove(orphans)
+        missing = wanted.keys() - there
+        altered = {
+            chunk
+            for chunk, checksum in checksums.items()
+            if wanted.get(chunk, checksum) != checksum
+        }
+        if missing or altered:
+            raise DamagedError(f"{len(missing)} vectors are missing, {len(altered)} altered")
+
+    def _erase(self, ids: Iterable[ChunkId]) -> None:
+        if gone := set(ids):
+            self._vectors().remove(gone)
+
+    def _count_revision(self, *, erased: int) -> None:
+        self._meta["erased"] = str(int(self._meta["erased"]) + erased)
+        self._meta["revision"] = str(int(self._meta["revision"]) + 1)
+        self._catalog.set_meta(self._meta)
+
+    def _vectors_folder(self) -> Path:
+        return self._folder / f"vectors-{self._meta['generation']}"
+
+    def _close_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None

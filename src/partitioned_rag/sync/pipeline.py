@@ -1,0 +1,168 @@
+"""Read, chunk, embed, write: carries out a plan, source by source, in bounded memory.
+
+What is gone goes first; what is new is acknowledged in batches, so that a killed run loses one
+batch of work at most. A text that is indexed anywhere in the partition is not embedded again:
+a renamed file costs nothing, a chat that grew costs its tail.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from partitioned_rag.chunking import chunk
+from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.store.catalog import IndexedSource
+from partitioned_rag.store.store import Store
+from partitioned_rag.sync.plan import SyncPlan
+from partitioned_rag.values import (
+    Chunk,
+    Document,
+    PartitionId,
+    Progress,
+    Reading,
+    Skip,
+    SkipReason,
+    Source,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vector = npt.NDArray[np.float32]
+
+# Enough texts to sort by length without much padding, few enough to stay small in memory.
+BATCH_CHUNKS = 512
+BATCH_SOURCES = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What was done, in files; as in `PartitionReport`."""
+
+    added: int = 0
+    changed: int = 0
+    renamed: int = 0
+    removed: int = 0
+
+    def __add__(self, other: "Changes") -> "Changes":
+        """Add up two steps."""
+        return Changes(
+            added=self.added + other.added,
+            changed=self.changed + other.changed,
+            renamed=self.renamed + other.renamed,
+            removed=self.removed + other.removed,
+        )
+
+
+def carry_out(
+    plan: SyncPlan,
+    *,
+    partition: PartitionId,
+    store: Store,
+    read: Callable[[Source], Reading],
+    embedder: Embedder,
+    progress: Callable[[Progress], None] | None,
+) -> Changes:
+    """Make the store of one partition what its folder was when the plan was made.
+
+    Raises:
+        EmbedderError: The embedder failed; what was acknowledged before stands.
+        DamagedError: The store contradicts itself.
+        OSError: The store cannot be written.
+    """
+    indexed = store.sources()
+    store.remove(plan.remove)
+    changes = Changes(removed=sum(_was_indexed(indexed, path) for path in plan.remove))
+    old_path = {source.path: old for old, source in plan.rename}
+    to_read = plan.to_read
+    total_bytes = sum(source.stamp.size_bytes for source in to_read)
+    done_bytes = done_chunks = 0
+    batch: list[tuple[Reading, Sequence[Chunk]]] = []
+    touched: list[Reading] = []
+    waiting = 0
+    for number, source in enumerate(to_read, start=1):
+        reading = read(source)
+        before = indexed.get(source.path)
+        if before and before.content_sha256 == reading.content_sha256 != "":
+            touched.append(reading)
+        else:
+            reading, chunks = _cut(reading, embedder)
+            changes += _change(reading, before, indexed.get(old_path.get(source.path, "")))
+            batch.append((reading, chunks))
+            waiting += len(chunks)
+            done_chunks += len(chunks)
+        done_bytes += source.stamp.size_bytes
+        if waiting >= BATCH_CHUNKS or len(batch) >= BATCH_SOURCES:
+            _write(batch, store=store, embedder=embedder)
+            batch, waiting = [], 0
+        if progress:
+            progress(
+                Progress(
+                    partition=partition,
+                    sources_done=number,
+                    sources_total=len(to_read),
+                    bytes_done=done_bytes,
+                    bytes_total=total_bytes,
+                    chunks_done=done_chunks,
+                )
+            )
+    _write(batch, store=store, embedder=embedder)
+    if touched:
+        store.restamp(touched)
+    store.remove([old for old, _ in plan.rename])
+    store.compact()
+    return changes
+
+
+def _cut(reading: Reading, embedder: Embedder) -> tuple[Reading, Sequence[Chunk]]:
+    if isinstance(reading.outcome, Skip):
+        return reading, ()
+    document: Document = reading.outcome
+    chunks = chunk(document, token_spans=embedder.token_spans, window_tokens=embedder.window_tokens)
+    if chunks:
+        return reading, chunks
+    nothing = Skip(source=document.path, reason=SkipReason.NO_TEXT, detail="only white space")
+    return (
+        Reading(
+            source=reading.source,
+            settled=reading.settled,
+            content_sha256=reading.content_sha256,
+            outcome=nothing,
+        ),
+        (),
+    )
+
+
+def _change(
+    reading: Reading, before: IndexedSource | None, renamed_from: IndexedSource | None
+) -> Changes:
+    is_indexed = isinstance(reading.outcome, Document)
+    if renamed_from is not None and renamed_from.skip is None:
+        if is_indexed and renamed_from.content_sha256 == reading.content_sha256:
+            return Changes(renamed=1)
+        return Changes(added=int(is_indexed), removed=1)
+    if before is None or before.skip is not None:
+        return Changes(added=int(is_indexed))
+    return Changes(changed=1) if is_indexed else Changes(removed=1)
+
+
+def _was_indexed(indexed: dict[str, IndexedSource], path: str) -> bool:
+    return path in indexed and indexed[path].skip is None
+
+
+def _write(
+    batch: Sequence[tuple[Reading, Sequence[Chunk]]], *, store: Store, embedder: Embedder
+) -> None:
+    if not batch:
+        return
+    had = store.chunk_ids([reading.source.path for reading, _ in batch])
+    new = dict.fromkeys(
+        piece.text for _, chunks in batch for piece in chunks if piece.id not in had
+    )
+    vectors = store.known_vectors(new)
+    unknown = [text for text in new if text not in vectors]
+    for start in range(0, len(unknown), BATCH_CHUNKS):
+        texts = unknown[start : start + BATCH_CHUNKS]
+        vectors.update(zip(texts, embedder.embed_chunks(texts), strict=True))
+    store.put(batch, vectors)
