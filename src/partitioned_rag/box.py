@@ -1,0 +1,315 @@
+"""`OMBox`: the owner's object, and the only place that opens partitions.
+
+Floor: facade, over `view`. What it hands to a `View` is exactly what `readable` returned.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from partitioned_rag.audience import readable
+from partitioned_rag.durable import make_private_folder, sweep, write_whole
+from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
+from partitioned_rag.errors import BoxError, ContactError, PragError, StoreError
+from partitioned_rag.identity import Survey, audience_of, survey
+from partitioned_rag.partition import Partition
+from partitioned_rag.values import (
+    BoxStatus,
+    IndexReport,
+    PartitionId,
+    PartitionReport,
+    Progress,
+    Skip,
+    SkipReason,
+)
+from partitioned_rag.view import View
+
+INDEX = ".prag"
+# An open partition costs some 5 MB, 11 file handles and 6 threads.
+OPEN_AT_MOST = 8
+DEFAULT_OLLAMA = "http://127.0.0.1:11434"
+LINK = "it is a link: a partition must be a folder of its own"
+ROOT_FILE = "it lies in no partition: move it into public/ or into a contact's folder"
+SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "Mobile Documents", "Nextcloud")
+
+
+class OMBox:
+    """A folder of what its owner wants known, `public/` and by contact, and the index of it.
+
+    A context manager. Threads may share it.
+
+    >>> with OMBox("~/OMBox") as box:  # doctest: +SKIP
+    ...     hits = box.view("15551234567").search("are you free on sunday?")
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        embedder: str | Embedder | None = None,
+        *,
+        index: str | Path | None = None,
+        ollama_host: str | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        """Open an OMBox; nothing is read or written yet.
+
+        Args:
+            path: The folder; `~` is expanded.
+            embedder: A name (`all-MiniLM-L6-v2`, `hashing`, `ollama:MODEL`, a folder with a
+                sentence-transformers model), or an `Embedder`; the first by default.
+            index: Where the index is kept; `.prag` in the folder by default.
+            ollama_host: As in `OLLAMA_HOST`; this machine's port 11434 by default.
+            notify: Told, a sentence at a time, of waiting and of rebuilding.
+
+        Raises:
+            BoxError: The folder is missing, is no folder or cannot be read, or its index cannot be.
+            EmbedderError: There is no embedder of that name.
+        """
+        self.path = _checked(Path(path))
+        self._index = Path(index).expanduser().absolute() if index else self.path / INDEX
+        if self._index.is_symlink():
+            raise BoxError(
+                "the index folder is a link, so what is private could land anywhere",
+                where=str(self._index),
+                fix="remove the link, or name the place itself (PRAG_INDEX)",
+            )
+        self._ollama_host = ollama_host or DEFAULT_OLLAMA
+        self._embedder = (
+            open_embedder(embedder or DEFAULT_EMBEDDER, ollama_host=self._ollama_host)
+            if embedder is None or isinstance(embedder, str)
+            else embedder
+        )
+        self._notify = notify or _say_nothing
+        self._partitions: dict[PartitionId, Partition] = {}
+        if any(name in str(self._index) for name in SYNCED):
+            self._notify(
+                f"{self._index} looks synced to other machines, which can damage it and uploads"
+                " what is private: keep it elsewhere (PRAG_INDEX)"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files and threads; twice is harmless. Views of this box stay usable."""
+        for partition in self._partitions.values():
+            partition.close()
+
+    def index(self, *, progress: Callable[[Progress], None] | None = None) -> IndexReport:
+        """Bring the index of every partition up to date with its folder.
+
+        A partition whose index cannot be written is reported with its `error`, and the others are
+        done all the same. The index of a folder that is no longer there is removed.
+
+        Args:
+            progress: Told after every file that was read.
+
+        Raises:
+            BoxError: The folder cannot be read.
+            EmbedderError: The embedder cannot be loaded.
+        """
+        began = time.monotonic()
+        there, skipped = self._survey()
+        self._prepare_index()
+        reports = [self._forget(gone) for gone in self._indexed() if gone not in there.partitions]
+        for name in there.partitions:
+            try:
+                reports.append(self._partition(name).sync(progress=progress))
+            except StoreError as error:
+                reports.append(PartitionReport(id=name, error=str(error)))
+        return IndexReport(
+            box=str(self.path),
+            partitions=tuple(reports),
+            skipped=skipped,
+            seconds=time.monotonic() - began,
+        )
+
+    def view(self, *contacts: str) -> View:
+        """Make the view of one audience.
+
+        Args:
+            contacts: Everyone who will see the answers, as they write or as their folder is named.
+                One contact reads `public` and its own partition; two or more read what every one
+                of them may read; none is the public at large. One without a folder reads `public`.
+
+        Raises:
+            ContactError: An id is empty, reserved, malformed, or that of a refused folder.
+            BoxError: The folder cannot be read.
+        """
+        audience = audience_of(contacts)
+        there, _ = self._survey()
+        for refusal in there.refused:
+            if refusal.name in audience.contacts:
+                raise ContactError(refusal.detail, where=refusal.name)
+        names = readable(audience, there.partitions)
+        self._prepare_index()
+        handles = {name: self._partition(name) for name in names}
+        own = [name for name in names if name in audience.contacts]
+        return View(
+            audience,
+            handles,
+            chat=handles[own[0]] if own else None,
+            embedder=self._embedder,
+            ollama_host=self._ollama_host,
+        )
+
+    def has_folder(self, contact: str) -> bool:
+        """Say whether a contact has a partition of its own.
+
+        Raises:
+            ContactError: The id is malformed or reserved.
+        """
+        (name,) = audience_of([contact]).contacts
+        return name in self._survey()[0].partitions
+
+    def status(self) -> BoxStatus:
+        """Say what the box holds; changes nothing and loads no model."""
+        there, skipped = self._survey()
+        try:
+            version = self._embedder.version
+        except PragError:
+            version = "unknown"
+        return BoxStatus(
+            box=str(self.path),
+            index=str(self._index),
+            partitions=tuple(self._partition(name).status() for name in there.partitions),
+            skipped=skipped,
+            embedder=self._embedder.name,
+            embedder_version=version,
+            index_bytes=_size(self._index),
+        )
+
+    # ------------------------------------------------------------ partitions
+
+    def _survey(self) -> tuple[Survey, tuple[Skip, ...]]:
+        """Look at the immediate content of the box: partitions, and what belongs to none."""
+        folders: list[str] = []
+        skipped: list[Skip] = []
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    elif entry.is_symlink():
+                        skipped.append(_skip(entry.name, SkipReason.OUTSIDE_PARTITION, LINK))
+                    elif entry.is_file(follow_symlinks=False):
+                        skipped.append(_skip(entry.name, SkipReason.OUTSIDE_PARTITION, ROOT_FILE))
+                    else:
+                        skipped.append(_skip(entry.name, SkipReason.SPECIAL_FILE, ROOT_FILE))
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        there = survey(folders)
+        skipped += [
+            _skip(refusal.name, SkipReason.UNSUPPORTED, refusal.detail) for refusal in there.refused
+        ]
+        return there, tuple(sorted(skipped, key=lambda skip: skip.source))
+
+    def _partition(self, name: PartitionId) -> Partition:
+        for other in list(self._partitions)[:-OPEN_AT_MOST]:
+            self._partitions[other].close()
+        partition = self._partitions.pop(name, None) or Partition(
+            name,
+            folder=self.path / name,
+            index_folder=self._index / "partitions" / name,
+            embedder=self._embedder,
+            notify=self._notify,
+        )
+        self._partitions[name] = partition  # the last used stands last
+        return partition
+
+    def _indexed(self) -> Iterator[PartitionId]:
+        folder = self._index / "partitions"
+        if folder.is_dir():
+            sweep(folder)
+            for path in sorted(folder.iterdir()):
+                yield PartitionId(path.name)
+
+    def _forget(self, name: PartitionId) -> PartitionReport:
+        """Remove the index of a folder that is gone, and all that was kept for it."""
+        partition = self._partition(name)
+        removed = partition.forget()
+        del self._partitions[name]
+        return PartitionReport(id=name, removed=removed)
+
+    def _prepare_index(self) -> None:
+        owner = self._index / "box"
+        here = os.fsencode(self.path.resolve())
+        try:
+            make_private_folder(self._index / "partitions")
+            make_private_folder(self._index)
+            if not owner.exists() or (
+                self._index.parent == self.path and owner.read_bytes() != here
+            ):
+                write_whole(owner, here)
+            there = owner.read_bytes()
+        except OSError as error:
+            raise BoxError(
+                f"the index cannot be written: {error.strerror}",
+                where=str(self._index),
+                fix="keep it in a folder that can be written (PRAG_INDEX)",
+            ) from error
+        if there != here:
+            raise BoxError(
+                "the index there is that of another OMBox",
+                where=str(self._index),
+                fix="give each OMBox an index folder of its own",
+            )
+
+
+def _checked(path: Path) -> Path:
+    try:
+        path = path.expanduser().absolute()
+        if not path.exists():
+            raise BoxError(
+                "there is no such folder",
+                where=str(path),
+                fix="create it with a folder public/ in it, or name another (--box)",
+            )
+        if not path.is_dir():
+            raise BoxError("this is a file, not an OMBox", where=str(path), fix="name the folder")
+        with os.scandir(path):
+            pass
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return path
+
+
+def _unreadable(path: Path, error: OSError) -> BoxError:
+    return BoxError(
+        f"the OMBox cannot be read: {error.strerror}",
+        where=str(path),
+        fix="see that it exists and that you may read it",
+    )
+
+
+def _skip(name: str, reason: SkipReason, detail: str) -> Skip:
+    return Skip(source=name, reason=reason, detail=detail)
+
+
+def _say_nothing(_: str) -> None:
+    pass
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for root, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.stat(os.path.join(root, name)).st_size  # noqa: PTH116, PTH118
+            except OSError:  # removed meanwhile
+                continue
+    return total

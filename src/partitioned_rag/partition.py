@@ -1,0 +1,375 @@
+"""`Partition`: a folder and its index as one handle, so that they cannot be paired wrongly.
+
+Floor: flow. It does not know the box, its siblings, or the pool that may close it; closed, it opens
+itself again when it is next used.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from partitioned_rag import chunking
+from partitioned_rag.durable import remove_folder
+from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.errors import StoreError
+from partitioned_rag.sources import chatlog, registry
+from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.scan import scan
+from partitioned_rag.store.catalog import Catalog
+from partitioned_rag.store.index import DamagedError
+from partitioned_rag.store.lock import hold
+from partitioned_rag.store.store import CATALOG, Maker, Store
+from partitioned_rag.sync.pipeline import Changes, carry_out
+from partitioned_rag.sync.plan import Known, SyncPlan, plan
+from partitioned_rag.values import (
+    Candidate,
+    Document,
+    PartitionId,
+    PartitionReport,
+    PartitionStatus,
+    Progress,
+    Skip,
+    Source,
+    Stamp,
+    Turn,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vector = npt.NDArray[np.float32]
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+# A folder that keeps changing under a sync is as it was at some moment after a few rounds.
+ROUNDS = 3
+CHAT = "chat.log"
+
+
+class Quote(Protocol):
+    """A span of a source and the text that stood there."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+class Partition:
+    """The live handle of one partition. Threads may share it; they take turns."""
+
+    def __init__(
+        self,
+        partition: PartitionId,
+        *,
+        folder: Path,
+        index_folder: Path,
+        embedder: Embedder,
+        notify: Callable[[str], None],
+    ) -> None:
+        """Bind the partition's folder to its index; opens nothing yet.
+
+        Args:
+            partition: Its id, which is the name of its folder.
+            folder: Where its sources are.
+            index_folder: Where its index is or will be.
+            embedder: Shared with other partitions; it learns from none.
+            notify: Told in a sentence of waiting and of rebuilding.
+        """
+        self.id = partition
+        self._folder = folder
+        self._index_folder = index_folder
+        self._embedder = embedder
+        self._notify = notify
+        self._turn = threading.RLock()
+        self._store: Store | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True while it holds files of its index."""
+        return self._store is not None
+
+    def sync(self, *, progress: Callable[[Progress], None] | None = None) -> PartitionReport:
+        """Bring the index up to date with the folder.
+
+        Raises:
+            StoreError: The index cannot be written.
+            EmbedderError: The embedder failed.
+        """
+        return self._with_store(lambda store: self._bring_up_to_date(store, progress))
+
+    def candidates(self, vector: "Callable[[], Vector]", *, limit: int) -> list[Candidate]:
+        """Find the chunks closest to a question in the folder as it is now.
+
+        Args:
+            vector: Gives the question's vector; not asked where there is nothing to find.
+            limit: The most there will be; best first.
+        """
+
+        def find(store: Store) -> list[Candidate]:
+            self._bring_up_to_date(store, None)
+            return store.nearest(vector(), limit=limit) if store.counts()[1] else []
+
+        return self._with_store(find)
+
+    def is_current(self, paths: Iterable[str]) -> bool:
+        """Say whether sources are, at this moment, what the last sync made of them.
+
+        Costs a `stat` each; a source that was touched too shortly before it was read for its
+        stamp to be trusted is read.
+        """
+        wanted = sorted(set(paths))
+
+        def check(store: Store) -> bool:
+            with Readers(self._folder, self.id) as readers:
+                return all(self._is_as_indexed(path, store, readers) for path in wanted)
+
+        return self._with_store(check)
+
+    def stands(self, quotes: Iterable[tuple[Quote, str]]) -> bool:
+        """Say whether quoted spans still stand, word for word, in the folder as it is now.
+
+        Args:
+            quotes: Spans of sources of this partition with the text that was quoted.
+        """
+        wanted = list(quotes)
+
+        def check(store: Store) -> bool:
+            self._bring_up_to_date(store, None)
+            return all(_stands(quote, text, store) for quote, text in wanted)
+
+        return self._with_store(check) if wanted else True
+
+    def recent_turns(self, *, limit: int) -> list[Turn]:
+        """Read the last turns of the partition's own chat, oldest first."""
+        with self._turn:
+            stamp = self._stamp(f"{self.id}/{CHAT}")
+            if stamp is None:
+                return []
+            with Readers(self._folder, self.id) as readers:
+                reading = readers.read(Source(path=f"{self.id}/{CHAT}", stamp=stamp))
+            if not isinstance(reading.outcome, Document):
+                return []
+            return chatlog.turns(reading.outcome)[-limit:]
+
+    def status(self) -> PartitionStatus:
+        """Say what the index holds; changes nothing, waits for nobody."""
+        sources, scanned_skips = self._scan()
+        path = self._index_folder / CATALOG
+        if not path.exists():
+            return PartitionStatus(
+                id=self.id, sources=0, chunks=0, pending=len(sources), skipped=scanned_skips
+            )
+        try:
+            catalog = Catalog(path)
+            try:
+                known = catalog.sources()
+                counts = catalog.counts()
+            finally:
+                catalog.close()
+        except DamagedError:
+            known, counts = {}, (0, 0)
+        except OSError as error:
+            raise self._disk_error(error) from error
+        indexed = {name: Known(stamp=k.source.stamp, settled=True) for name, k in known.items()}
+        todo = plan(indexed, sources)
+        skips = [k.skip for k in known.values() if k.skip and k.source.path in sources]
+        return PartitionStatus(
+            id=self.id,
+            sources=counts[0],
+            chunks=counts[1],
+            pending=len(todo.to_read) + len(todo.remove),
+            skipped=_sorted((*scanned_skips, *skips)),
+        )
+
+    def forget(self) -> int:
+        """Remove the index, and with it all that was kept for this partition.
+
+        Returns:
+            How many sources it held.
+        """
+        with self._turn:
+            self.close()
+            try:
+                with hold(self._index_folder, waiting=self._say_waiting):
+                    held = self.status().sources
+                    remove_folder(self._index_folder)
+            except OSError as error:
+                raise self._disk_error(error) from error
+            return held
+
+    def close(self) -> None:
+        """Let go of files and threads; the next use opens them again."""
+        with self._turn:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+    # ------------------------------------------------------------ the folder
+
+    def _scan(self) -> tuple[dict[str, Source], tuple[Skip, ...]]:
+        sources: dict[str, Source] = {}
+        skips: list[Skip] = []
+        for found in scan(self._folder, self.id):
+            if isinstance(found, Source):
+                sources[found.path] = found
+            else:
+                skips.append(found)
+        return sources, tuple(skips)
+
+    def _stamp(self, path: str) -> Stamp | None:
+        try:
+            status = os.stat(self._folder.parent / path)  # noqa: PTH116 — bytes-safe and plain
+        except OSError:
+            return None
+        return Stamp(
+            size_bytes=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            ctime_ns=status.st_ctime_ns,
+            inode=status.st_ino,
+        )
+
+    def _is_as_indexed(self, path: str, store: Store, readers: Readers) -> bool:
+        indexed = store.source(path)
+        stamp = self._stamp(path)
+        if indexed is None or indexed.skip is not None or stamp is None:
+            return False
+        if indexed.settled:
+            return indexed.source.stamp == stamp
+        reading = readers.read(Source(path=path, stamp=stamp))
+        return reading.content_sha256 == indexed.content_sha256
+
+    # ------------------------------------------------------------ the index
+
+    def _bring_up_to_date(
+        self, store: Store, progress: Callable[[Progress], None] | None
+    ) -> PartitionReport:
+        changes = Changes()
+        note, store.note = store.note, ""
+        if note:
+            self._notify(f"partition {self.id}: {note}")
+        for _ in range(ROUNDS):
+            sources, skips = self._scan()
+            todo = self._plan(store, sources)
+            if todo.is_empty:
+                break
+            with Readers(self._folder, self.id) as readers:
+                changes += carry_out(
+                    todo,
+                    partition=self.id,
+                    store=store,
+                    read=readers.read,
+                    embedder=self._embedder,
+                    progress=progress,
+                )
+            if not (todo.add or todo.change or todo.rename or todo.remove):
+                break  # what was only read again may have to be read again once more
+        indexed_sources, chunks = store.counts()
+        refused = [known.skip for known in store.sources().values() if known.skip]
+        report = PartitionReport(
+            id=self.id,
+            sources=indexed_sources,
+            chunks=chunks,
+            added=changes.added,
+            changed=changes.changed,
+            renamed=changes.renamed,
+            removed=changes.removed,
+            skipped=_sorted((*skips, *refused)),
+            note=note,
+        )
+        if changes != Changes():
+            log.info(
+                "%s: %d sources, %d chunks, %d added, %d changed, %d renamed, %d removed",
+                self.id,
+                report.sources,
+                report.chunks,
+                report.added,
+                report.changed,
+                report.renamed,
+                report.removed,
+            )
+        return report
+
+    def _plan(self, store: Store, sources: dict[str, Source]) -> SyncPlan:
+        known = {
+            path: Known(stamp=indexed.source.stamp, settled=indexed.settled)
+            for path, indexed in store.sources().items()
+        }
+        return plan(known, sources)
+
+    def _with_store(self, work: Callable[[Store], T]) -> T:
+        """Run work on the store under the lock; on damage make the index anew and run it again."""
+        with self._turn:
+            try:
+                with hold(self._index_folder, waiting=self._say_waiting):
+                    store = self._opened()
+                    try:
+                        return work(store)
+                    except DamagedError as error:
+                        log.warning("%s: the index was damaged and is made anew", self.id)
+                        store.begin_anew(f"the index was damaged ({error})")
+                    return work(store)
+            except DamagedError as error:
+                self.close()
+                raise StoreError(
+                    f"the index of partition {self.id} is damaged and could not be made anew"
+                    f" ({error})",
+                    where=str(self._index_folder),
+                    fix="remove that folder and index again",
+                ) from error
+            except OSError as error:
+                self.close()
+                raise self._disk_error(error) from error
+
+    def _opened(self) -> Store:
+        if self._store is not None:
+            try:
+                self._store.refresh()
+            except DamagedError:
+                self.close()
+        if self._store is None:
+            self._store = Store(
+                self._index_folder,
+                Maker(
+                    embedder=f"{self._embedder.name} ({self._embedder.version})",
+                    recipe=f"{registry.RECIPE} {chunking.RECIPE}",
+                    dimensions=self._embedder.dimensions,
+                ),
+            )
+        return self._store
+
+    def _say_waiting(self, holder: int) -> None:
+        process = f"process {holder}" if holder else "another process"
+        self._notify(f"partition {self.id} is being indexed by {process}, waiting")
+
+    def _disk_error(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the index of partition {self.id} cannot be used: {error.strerror or error}",
+            where=str(self._index_folder),
+            fix="make room and see that the folder can be written, or keep the index elsewhere"
+            " (PRAG_INDEX)",
+        )
+
+
+def _stands(quote: Quote, text: str, store: Store) -> bool:
+    """Compare a quoted span with what the chunks of its source say of it."""
+    said = [False] * len(text)
+    for chunk in store.chunks_within(quote.source, quote.start, quote.end):
+        start, end = max(chunk.start, quote.start), min(chunk.end, quote.end)
+        now = chunk.text[start - chunk.start : end - chunk.start]
+        if now != text[start - quote.start : end - quote.start]:
+            return False
+        said[start - quote.start : end - quote.start] = [True] * (end - start)
+    # Between chunks there is white space alone, which nobody can be misquoted by.
+    return all(known or character.isspace() for known, character in zip(said, text, strict=True))
+
+
+def _sorted(skips: Sequence[Skip]) -> tuple[Skip, ...]:
+    return tuple(sorted(skips, key=lambda skip: skip.source))
