@@ -9,6 +9,7 @@
        ├─ StoreError          locked, damaged, made by another embedder
        ├─ EmbedderError       weights missing or not the verified ones
        ├─ OllamaError         not running, model not pulled, refused, timed out
+       │  └─ ContextLengthError  the prompt is longer than the model's window
        └─ StaleSourcesError   sources kept changing while the model was thinking
 
 Floor: words. Imports nothing of ours. No message quotes content or names anything outside the
@@ -81,6 +82,20 @@ class EmbedderError(WorkError):
 
 class OllamaError(WorkError):
     """The model's server is not running, refused, or broke off."""
+
+
+class ContextLengthError(OllamaError):
+    """The model's server refused a prompt, or a text to embed, as longer than its window.
+
+    Attributes:
+        excess_tokens: How many tokens it must lose at least; None if the server did not say.
+    """
+
+    def __init__(
+        self, what: str, *, excess_tokens: int | None, where: str = "", fix: str = ""
+    ) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.excess_tokens = excess_tokens
 
 
 class StaleSourcesError(WorkError):

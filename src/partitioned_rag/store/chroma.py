@@ -48,18 +48,20 @@ Vectors = npt.NDArray[np.float32]
 class ChromaIndex:
     """The vectors of one partition, in the Chroma database of one folder."""
 
-    def __init__(self, folder: Path, *, dimensions: int) -> None:
+    def __init__(self, folder: Path, *, dimensions: int, exact_up_to: int = EXACT_UP_TO) -> None:
         """Open the collection, or make it.
 
         Args:
             folder: Holds this partition's Chroma database alone.
             dimensions: Length of a vector.
+            exact_up_to: With more vectors than this, the graph proposes candidates.
 
         Raises:
             DamagedError: What is in the folder cannot be opened.
         """
         self._folder = folder
         self._dimensions = dimensions
+        self._exact_up_to = exact_up_to
         self._matrix: Vectors | None = None
         self._row_ids: list[ChunkId] = []
         self._client: Client | None = None
@@ -108,7 +110,7 @@ class ChromaIndex:
     def checksums(self) -> dict[ChunkId, int]:
         """Give the CRC-32 of the bytes of each vector, as long as they are compared one by one."""
         with _damage():
-            if self._collection.count() > EXACT_UP_TO:
+            if self._collection.count() > self._exact_up_to:
                 return {}
             ids, matrix = self._all_vectors()
         return {chunk: crc32(row.tobytes()) for chunk, row in zip(ids, matrix, strict=True)}
@@ -135,7 +137,7 @@ class ChromaIndex:
             count = self._collection.count()
             if count == 0:
                 return []
-            if count > EXACT_UP_TO:
+            if count > self._exact_up_to:
                 return self._nearest_by_graph(vector, limit=limit, count=count)
             ids, matrix = self._all_vectors()
         coarse = matrix @ vector

@@ -1,0 +1,269 @@
+"""Catalog and vectors stay in step, whatever happens to the files of the index."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from partitioned_rag.store.chroma import ChromaIndex
+from partitioned_rag.store.index import DamagedError
+from partitioned_rag.store.store import ERASED_AT_MOST, Maker, Store
+from partitioned_rag.values import (
+    Chunk,
+    ChunkId,
+    Document,
+    Reading,
+    Skip,
+    SkipReason,
+    Source,
+    Stamp,
+)
+
+MAKER = Maker(embedder="test (1)", recipe="r1", dimensions=4)
+Vectors = npt.NDArray[np.float32]
+SECRET = "the vault is behind the blue door"
+
+
+def reading(path: str, text: str = "text", *, inode: int = 4, settled: bool = True) -> Reading:
+    stamp = Stamp(size_bytes=len(text), mtime_ns=2, ctime_ns=3, inode=inode)
+    return Reading(
+        source=Source(path=path, stamp=stamp),
+        settled=settled,
+        content_sha256=f"sha of {text}",
+        outcome=Document(path=path, text=text),
+    )
+
+
+def chunks(path: str, texts: list[str]) -> list[Chunk]:
+    return [
+        Chunk(id=ChunkId(f"{path} {at} {text}"), start=10 * at, end=10 * at + len(text), text=text)
+        for at, text in enumerate(texts)
+    ]
+
+
+def axis(number: int) -> Vectors:
+    return np.eye(4, dtype=np.float32)[number % 4]
+
+
+def put(store: Store, path: str, texts: list[str]) -> None:
+    vectors = {text: axis(at) for at, text in enumerate(texts)}
+    store.put([(reading(path, " ".join(texts)), chunks(path, texts))], vectors)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "friend"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    opened = Store(folder, MAKER)
+    yield opened
+    opened.close()
+
+
+def test_a_new_store_is_empty_and_says_nothing(store: Store) -> None:
+    assert (store.counts(), store.sources(), store.note) == ((0, 0), {}, "")
+
+
+def test_what_was_put_is_found_by_another_opening(store: Store, folder: Path) -> None:
+    put(store, "friend/a.txt", ["north", "east"])
+    store.close()
+    again = Store(folder, MAKER)
+    found = again.nearest(axis(1), limit=1)
+    again.close()
+    assert [(hit.source, hit.text, hit.score) for hit in found] == [("friend/a.txt", "east", 1.0)]
+
+
+def test_a_name_that_is_not_utf8_and_a_huge_inode_come_back_as_they_were(store: Store) -> None:
+    odd = reading("friend/\udcff\n.txt", inode=2**64 - 1)
+    store.put([(odd, [])], {})
+    assert store.sources()[odd.source.path].source == odd.source
+
+
+def test_a_skipped_source_is_remembered_with_its_reason(store: Store) -> None:
+    skip = Skip(source="friend/a.pdf", reason=SkipReason.ENCRYPTED, detail="needs a password")
+    ok = reading("friend/a.pdf")
+    refused = Reading(
+        source=ok.source, settled=True, content_sha256=ok.content_sha256, outcome=skip
+    )
+    store.put([(refused, [])], {})
+    assert store.sources()["friend/a.pdf"].skip == skip
+    assert store.counts() == (0, 0)
+
+
+def test_only_chunks_that_differ_need_a_vector(store: Store) -> None:
+    put(store, "friend/a.txt", ["one", "two"])
+    texts = ["one", "two", "three"]
+    store.put([(reading("friend/a.txt", "grown"), chunks("friend/a.txt", texts))],
+              {"three": axis(2)})  # fmt: skip
+    assert [hit.text for hit in store.nearest(axis(2), limit=1)] == ["three"]
+    assert store.counts() == (1, 3)
+
+
+def test_a_known_text_gives_its_vector_back(store: Store) -> None:
+    put(store, "friend/a.txt", ["one", "two"])
+    known = store.known_vectors(["two", "never seen"])
+    assert list(known) == ["two"]
+    assert known["two"].tobytes() == axis(1).tobytes()
+
+
+def test_two_sources_of_the_same_text_are_two_and_one_survives_the_other(store: Store) -> None:
+    put(store, "friend/a.txt", ["same"])
+    put(store, "friend/b.txt", ["same"])
+    assert store.counts() == (2, 2)
+    store.remove(["friend/a.txt"])
+    assert [hit.source for hit in store.nearest(axis(0), limit=5)] == ["friend/b.txt"]
+
+
+def test_ties_stand_in_the_order_of_source_and_place(store: Store) -> None:
+    for path in ("friend/c.txt", "friend/a.txt", "friend/b.txt"):
+        store.put([(reading(path), chunks(path, ["x", "x"]))], {"x": axis(0)})
+    order = [(hit.source, hit.start) for hit in store.nearest(axis(0), limit=4)]
+    assert order == [
+        ("friend/a.txt", 0),
+        ("friend/a.txt", 10),
+        ("friend/b.txt", 0),
+        ("friend/b.txt", 10),
+    ]
+
+
+def test_another_handle_sees_what_was_written_once_it_refreshes(store: Store, folder: Path) -> None:
+    other = Store(folder, MAKER)
+    put(store, "friend/a.txt", ["one"])
+    other.refresh()
+    assert other.nearest(axis(0), limit=1)[0].text == "one"
+    store.remove(["friend/a.txt"])
+    put(store, "friend/b.txt", ["two"])
+    other.refresh()
+    assert [hit.text for hit in other.nearest(axis(0), limit=5)] == ["two"]
+    other.close()
+
+
+def test_a_handle_notices_that_the_index_was_removed(store: Store, folder: Path) -> None:
+    put(store, "friend/a.txt", ["one"])
+    shutil.rmtree(folder)
+    store.refresh()
+    assert store.counts() == (0, 0)
+
+
+def test_a_vector_that_no_chunk_has_is_dropped_on_open(store: Store, folder: Path) -> None:
+    put(store, "friend/a.txt", ["one"])
+    (vectors,) = folder.glob("vectors-*")
+    store.close()
+    # What a kill between the vectors and the catalog leaves behind.
+    index = ChromaIndex(vectors, dimensions=4)
+    index.add([ChunkId("orphan")], axis(1).reshape(1, -1))
+    index.close()
+    again = Store(folder, MAKER)
+    assert [hit.text for hit in again.nearest(axis(1), limit=5)] == ["one"]
+    again.close()
+    index = ChromaIndex(vectors, dimensions=4)
+    assert index.ids() == {"friend/a.txt 0 one"}
+    index.close()
+
+
+def test_a_chunk_that_lost_its_vector_is_damage(store: Store, folder: Path) -> None:
+    put(store, "friend/a.txt", ["one", "two"])
+    (vectors,) = folder.glob("vectors-*")
+    store.close()
+    index = ChromaIndex(vectors, dimensions=4)
+    index.remove([ChunkId("friend/a.txt 0 one")])
+    index.close()
+    again = Store(folder, MAKER)
+    with pytest.raises(DamagedError, match="1 vectors are missing"):
+        again.nearest(axis(0), limit=1)
+    again.close()
+
+
+def test_a_vector_that_was_altered_is_damage(store: Store, folder: Path) -> None:
+    put(store, "friend/a.txt", ["one", "two"])
+    (vectors,) = folder.glob("vectors-*")
+    store.close()
+    index = ChromaIndex(vectors, dimensions=4)
+    index.remove([ChunkId("friend/a.txt 0 one")])
+    index.add([ChunkId("friend/a.txt 0 one")], axis(3).reshape(1, -1))
+    index.close()
+    again = Store(folder, MAKER)
+    with pytest.raises(DamagedError, match="1 altered"):
+        again.nearest(axis(0), limit=1)
+    again.close()
+
+
+@pytest.mark.parametrize("name", ["catalog.sqlite3", "chroma.sqlite3"])
+def test_a_database_of_garbage_is_damage_or_begun_anew(
+    store: Store, folder: Path, name: str
+) -> None:
+    put(store, "friend/a.txt", ["one"])
+    store.close()
+    (path,) = folder.rglob(name)
+    path.write_bytes(b"this is no database " * 500)
+    for leftover in folder.glob("catalog.sqlite3-*"):
+        leftover.unlink()
+    again = Store(folder, MAKER)
+    if name == "catalog.sqlite3":
+        assert "damaged" in again.note
+    else:
+        with pytest.raises(DamagedError):
+            again.nearest(axis(0), limit=1)
+        again.begin_anew("the index was damaged")
+    assert again.counts() == (0, 0)
+    put(again, "friend/a.txt", ["one"])
+    assert again.nearest(axis(0), limit=1)[0].text == "one"
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("maker", "said"),
+    [
+        (Maker(embedder="other (1)", recipe="r1", dimensions=4), "test (1), not other (1)"),
+        (Maker(embedder="test (1)", recipe="r2", dimensions=4), "another version"),
+    ],
+)
+def test_the_index_of_another_maker_is_begun_anew_and_it_is_said(
+    store: Store, folder: Path, maker: Maker, said: str
+) -> None:
+    put(store, "friend/a.txt", ["one"])
+    store.close()
+    again = Store(folder, maker)
+    assert said in again.note
+    assert again.note.endswith("rebuilt from the folder")
+    assert again.counts() == (0, 0)
+    again.close()
+
+
+def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(store: Store, folder: Path) -> None:
+    secret = Chunk(id=ChunkId("c1"), start=0, end=len(SECRET), text=SECRET)
+    store.put([(reading("friend/secret.txt"), [secret])], {SECRET: axis(0)})
+    assert store.nearest(axis(0), limit=1)[0].text == SECRET
+    store.remove(["friend/secret.txt"])
+    store.close()  # closing folds the write-ahead log into the database
+    holding = [path for path in folder.rglob("*") if path.is_file()]
+    assert holding, "the index has files"
+    assert [path.name for path in holding if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_many_deletions_make_the_vectors_be_written_anew(store: Store, folder: Path) -> None:
+    many = [f"line {number}" for number in range(ERASED_AT_MOST + 1)]
+    put(store, "friend/keep.txt", ["kept"])
+    put(store, "friend/big.txt", many)
+    (before,) = folder.glob("vectors-*")
+    store.remove(["friend/big.txt"])
+    store.compact()
+    (after,) = folder.glob("vectors-*")
+    assert after != before
+    assert [hit.text for hit in store.nearest(axis(0), limit=5)] == ["kept"]
+    store.close()
+    again = Store(folder, MAKER)
+    assert [hit.text for hit in again.nearest(axis(0), limit=5)] == ["kept"]
+    again.close()
+
+
+def test_every_file_of_the_index_is_private(store: Store, folder: Path) -> None:
+    put(store, "friend/a.txt", ["one"])
+    everything = [folder, *folder.rglob("*")]
+    assert len(everything) > 3
+    assert [path for path in everything if path.stat().st_mode & 0o077] == []

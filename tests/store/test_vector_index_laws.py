@@ -1,0 +1,170 @@
+"""What every `VectorIndex` must obey; a new one is added to `INDEXES` and inherits all of it."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partitioned_rag.store.chroma import ChromaIndex
+from partitioned_rag.store.index import DamagedError
+from partitioned_rag.values import ChunkId
+
+if TYPE_CHECKING:
+    from partitioned_rag.store.index import VectorIndex
+
+DIMENSIONS = 8
+INDEXES = [pytest.param(lambda folder: ChromaIndex(folder, dimensions=DIMENSIONS), id="chroma")]
+Make = Callable[[Path], "VectorIndex"]
+Vectors = npt.NDArray[np.float32]
+
+
+def unit(rows: list[list[float]]) -> Vectors:
+    """Make rows of length 1; a row of zeros becomes an axis."""
+    matrix = np.asarray(rows, dtype=np.float32).reshape(-1, DIMENSIONS)
+    matrix[~matrix.any(axis=1), 0] = 1
+    return np.asarray(matrix / np.linalg.norm(matrix, axis=1, keepdims=True), dtype=np.float32)
+
+
+def name(number: int) -> ChunkId:
+    return ChunkId(f"{number:032x}")
+
+
+# Few distinct values, so that ties and near ties are common.
+rows = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0]), min_size=DIMENSIONS, max_size=DIMENSIONS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "vectors"
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_the_nearest_are_those_of_brute_force(
+    make: Make, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    @settings(max_examples=30, deadline=None)
+    @given(
+        data=st.lists(rows, min_size=1, max_size=25),
+        removed=st.sets(st.integers(0, 24)),
+        question=rows,
+        limit=st.integers(1, 30),
+    )
+    def check(
+        data: list[list[float]], removed: set[int], question: list[float], limit: int
+    ) -> None:
+        index = make(tmp_path_factory.mktemp("vectors"))
+        try:
+            vectors, asked = unit(data), unit([question])[0]
+            index.add([name(n) for n in range(len(data))], vectors)
+            index.remove([name(n) for n in removed])
+            left = [n for n in range(len(data)) if n not in removed]
+            exact = sorted(
+                (
+                    -math.fsum(float(a) * float(b) for a, b in zip(vectors[n], asked, strict=True)),
+                    name(n),
+                )
+                for n in left
+            )
+            found = index.nearest(asked, limit=limit)
+            ties = [pair for pair in exact[limit:] if pair[0] == exact[limit - 1][0]]
+            assert [(-score, chunk) for chunk, score in found] == exact[:limit] + ties
+            assert index.ids() == {name(n) for n in left}
+        finally:
+            index.close()
+
+    check()
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_the_order_of_insertion_leaves_no_trace_in_a_score(make: Make, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    vectors = unit(rng.standard_normal((300, DIMENSIONS)).tolist())
+    asked = unit(rng.standard_normal((1, DIMENSIONS)).tolist())[0]
+    one, two = make(tmp_path / "one"), make(tmp_path / "two")
+    try:
+        one.add([name(n) for n in range(300)], vectors)
+        for n in reversed(range(300)):
+            two.add([name(n)], vectors[n : n + 1])
+        assert one.nearest(asked, limit=20) == two.nearest(asked, limit=20)
+    finally:
+        one.close()
+        two.close()
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_vectors_come_back_bit_for_bit_after_reopening(make: Make, folder: Path) -> None:
+    vectors = unit(np.random.default_rng(3).standard_normal((50, DIMENSIONS)).tolist())
+    index = make(folder)
+    index.add([name(n) for n in range(50)], vectors)
+    sums = index.checksums()
+    index.close()
+    index.close()  # twice is harmless
+    again = make(folder)
+    try:
+        order = [name(n) for n in (7, 3, 49)]
+        assert again.vectors(order).tobytes() == vectors[[7, 3, 49]].tobytes()
+        assert again.checksums() == sums
+        assert len(sums) == 50
+    finally:
+        again.close()
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_a_missing_vector_is_damage(make: Make, folder: Path) -> None:
+    index = make(folder)
+    try:
+        index.add([name(1)], unit([[1.0] * DIMENSIONS]))
+        with pytest.raises(DamagedError):
+            index.vectors([name(1), name(2)])
+    finally:
+        index.close()
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_vectors_of_another_length_are_refused(make: Make, folder: Path) -> None:
+    index = make(folder)
+    try:
+        with pytest.raises(ValueError, match="shape"):
+            index.add([name(1)], np.ones((1, DIMENSIONS + 1), dtype=np.float32))
+        assert index.ids() == frozenset()
+    finally:
+        index.close()
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_nothing_in_the_folder_is_open_to_others(make: Make, folder: Path) -> None:
+    index = make(folder)
+    try:
+        index.add([name(1)], unit([[1.0] * DIMENSIONS]))
+        open_to_others = [
+            path for path in [folder, *folder.rglob("*")] if path.stat().st_mode & 0o077
+        ]
+        assert open_to_others == []
+    finally:
+        index.close()
+
+
+def test_beyond_the_exact_limit_the_graph_proposes_and_scores_stay_exact(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    vectors = unit(rng.standard_normal((400, DIMENSIONS)).tolist())
+    asked = unit(rng.standard_normal((1, DIMENSIONS)).tolist())[0]
+    exact = ChromaIndex(tmp_path / "e", dimensions=DIMENSIONS)
+    graph = ChromaIndex(tmp_path / "g", dimensions=DIMENSIONS, exact_up_to=10)
+    try:
+        for index in (exact, graph):
+            index.add([name(n) for n in range(400)], vectors)
+        truth = dict(exact.nearest(asked, limit=400))
+        found = graph.nearest(asked, limit=20)
+        assert len(found) >= 20
+        assert all(truth[chunk] == score for chunk, score in found)
+        assert [score for _, score in found] == sorted((s for _, s in found), reverse=True)
+        assert graph.checksums() == {}
+    finally:
+        exact.close()
+        graph.close()
