@@ -1,1 +1,1 @@
-
+"""The shell: the `prag` command, one file per command."""

@@ -1,0 +1,373 @@
+"""Results as text for a person.
+
+Floor: street. Pure: values in, text out, 80 columns unless told otherwise, without colour.
+Text and names from the folder are shown with control characters, bidirectional controls and lone
+surrogates escaped, so that a message cannot drive the owner's terminal; and what comes from the
+folder never begins a line, so that it cannot imitate what the program says.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+from partitioned_rag.values import (
+    BoxStatus,
+    Hit,
+    IndexReport,
+    Omitted,
+    PartitionReport,
+    PartitionStatus,
+    Prompt,
+    Reply,
+    Skip,
+)
+
+# Controls, line and paragraph separators, bidirectional marks and overrides, lone surrogates.
+DRIVING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+TAB = "    "
+MARGIN = "  "
+LISTED_OF_A_KIND = 5
+LINES_OF_A_HIT = 4
+BAR_CELLS = 30
+NAME_CELLS = 24
+KILO = 1000
+UNITS = ("kB", "MB", "GB", "TB")
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+# ---------------------------------------------------------------- text that cannot do harm
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    r"""Escape whatever could drive a terminal or reorder a line.
+
+    Args:
+        text: From anywhere.
+        keep: Characters to leave as they are, such as line breaks.
+
+    >>> visible("a\x1b[31mb\n\u202e")
+    'a\\x1b[31mb\\x0a\\u202e'
+    """
+    return DRIVING.sub(lambda found: found[0] if found[0] in keep else _spelt(found[0]), text)
+
+
+def _spelt(character: str) -> str:
+    code = f"{ord(character):02x}"
+    return f"\\x{code}" if len(code) == len("ff") else f"\\u{code:0>4}"
+
+
+def cells(text: str) -> int:
+    """Say how many columns a line takes on a terminal.
+
+    >>> cells("né"), cells("日本")
+    (2, 4)
+    """
+    return len(text) if text.isascii() else sum(map(_cell, text))
+
+
+def _cell(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def fold(line: str, width: int) -> list[str]:
+    """Cut a line into pieces of at most `width` columns, after spaces where there are any.
+
+    Joined, the pieces are the line again: nothing is dropped.
+
+    >>> fold("one two three", 8)
+    ['one two ', 'three']
+    """
+    pieces: list[str] = []
+    start = taken = after_space = 0
+    for at, character in enumerate(line):
+        room = _cell(character)
+        if taken + room > width and at > start:
+            cut = after_space if after_space > start else at
+            pieces.append(line[start:cut])
+            start = cut
+            taken = cells(line[start:at])
+        taken += room
+        if character == " ":
+            after_space = at + 1
+    pieces.append(line[start:])
+    return pieces
+
+
+def _block(text: str, *, width: int) -> list[str]:
+    """Lay out text from the folder or for the model: indented, folded, harmless."""
+    inner = width - len(MARGIN)
+    return [
+        (MARGIN + piece).rstrip(" ")
+        for line in text.split("\n")
+        for piece in fold(visible(line.replace("\t", TAB)), inner)
+    ]
+
+
+def clip(text: str, width: int) -> str:
+    """Shorten a name to a column, saying so with an ellipsis."""
+    if cells(text) <= width:
+        return text
+    return fold(text.replace(" ", "\u00a0"), width - 1)[0].replace("\u00a0", " ") + "…"
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * max(0, width - cells(text))
+
+
+def size(amount_bytes: int) -> str:
+    """Say how much that is on disk.
+
+    >>> size(999), size(12_345_678)
+    ('999 B', '12.3 MB')
+    """
+    if amount_bytes < KILO:
+        return f"{amount_bytes} B"
+    amount, unit = amount_bytes / KILO, 0
+    while unit < len(UNITS) - 1 and round(amount, 1) >= KILO:
+        amount, unit = amount / KILO, unit + 1
+    return f"{amount:.1f} {UNITS[unit]}"
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
+# ---------------------------------------------------------------- index and status
+
+
+def index(report: IndexReport, *, width: int) -> str:
+    """Say what an index did, per partition, and what stands in no answer."""
+    rows: list[tuple[str, Sequence[int]]] = [
+        (
+            each.id,
+            (
+                each.sources,
+                each.chunks,
+                each.added,
+                each.changed,
+                each.renamed,
+                each.removed,
+                len(each.skipped),
+            ),
+        )
+        for each in report.partitions
+    ]
+    heads = ("sources", "chunks", "added", "changed", "renamed", "removed", "skipped")
+    lines = (
+        _table(heads, rows, width=width) if rows else [f"no partitions in {visible(report.box)}"]
+    )
+    lines += _remarks(report.partitions, width=width)
+    lines += _skips([skip for each in report.partitions for skip in each.skipped], width=width)
+    lines += _homeless(report.skipped, width=width)
+    did = sum(sum(numbers[2:6]) for _, numbers in rows)
+    ending = "" if did else ", nothing had changed"
+    lines += ["", f"{_many(len(rows), 'partition')} in {report.seconds:.1f} s{ending}"]
+    return "\n".join(lines) + "\n"
+
+
+def status(found: BoxStatus, *, ollama: str, width: int) -> str:
+    """Say what a box holds, where its index is and whether it is up to date."""
+    version = found.embedder_version
+    facts = {
+        "box": found.box,
+        "index": f"{found.index} ({size(found.index_bytes)})",
+        "embedder": f"{found.embedder} ({version})" if version else found.embedder,
+        "ollama": ollama,
+    }
+    lines = [*_facts(facts, width=width), ""]
+    rows: list[tuple[str, Sequence[int]]] = [
+        (each.id, (each.sources, each.chunks, each.pending, len(each.skipped)))
+        for each in found.partitions
+    ]
+    heads = ("sources", "chunks", "pending", "skipped")
+    lines += _table(heads, rows, width=width) if rows else ["no partitions"]
+    lines += _pending(found.partitions)
+    lines += _skips([skip for each in found.partitions for skip in each.skipped], width=width)
+    lines += _homeless(found.skipped, width=width)
+    return "\n".join(lines) + "\n"
+
+
+def _pending(partitions: Iterable[PartitionStatus]) -> list[str]:
+    pending = sum(each.pending for each in partitions)
+    if not pending:
+        return []
+    return [
+        "",
+        f"{_many(pending, 'file')} to bring up to date: `prag index` does, and so does a question",
+    ]
+
+
+def _facts(facts: Mapping[str, str], *, width: int) -> list[str]:
+    column = max(map(len, facts)) + len(MARGIN)
+    return [
+        line
+        for name, value in facts.items()
+        for line in _hung(value, width=width, lead=_padded(name, column))
+    ]
+
+
+def _table(
+    heads: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]], *, width: int
+) -> list[str]:
+    """Draw one row per partition; a name too long for its column is cut short, visibly."""
+    if len(rows) > 1:
+        totals = [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]
+        rows = [*rows, ("total", totals)]
+    columns = [
+        max(len(head), *(len(str(numbers[at])) for _, numbers in rows)) + 2
+        for at, head in enumerate(heads)
+    ]
+    # The names get what the numbers leave, but never too little to tell two apart.
+    longest = max(len("partition"), *(cells(visible(name)) for name, _ in rows))
+    names = min(longest, max(NAME_CELLS // 2, width - sum(columns)))
+    lines = [_padded("partition", names) + _numbers(heads, columns)]
+    lines += [
+        _padded(clip(visible(name), names), names) + _numbers(list(map(str, numbers)), columns)
+        for name, numbers in rows
+    ]
+    return lines
+
+
+def _numbers(values: Sequence[str], columns: Sequence[int]) -> str:
+    return "".join(value.rjust(column) for value, column in zip(values, columns, strict=True))
+
+
+def _remarks(partitions: Iterable[PartitionReport], *, width: int) -> list[str]:
+    said = [
+        f"{each.id}: {remark}"
+        for each in partitions
+        for remark in (each.note, each.error)
+        if remark
+    ]
+    return ["", *(line for remark in said for line in _block(remark, width=width))] if said else []
+
+
+def _skips(skips: Sequence[Skip], *, width: int) -> list[str]:
+    """List files that stand in no answer; where many share partition and reason, the first few."""
+    if not skips:
+        return []
+    kinds: dict[tuple[str, str], list[Skip]] = {}
+    for skip in skips:
+        kinds.setdefault((skip.source.partition("/")[0], skip.reason), []).append(skip)
+    lines = ["", "skipped, so in no answer:"]
+    for (partition, reason), alike in kinds.items():
+        for skip in alike[:LISTED_OF_A_KIND]:
+            lines += _hung(f"{skip.source}: {_why(skip)}", width=width)
+        hidden = len(alike) - LISTED_OF_A_KIND
+        if hidden > 0:
+            lines += _hung(
+                f"… and {hidden} more in {partition} ({reason}); --json lists all", width=width
+            )
+    return lines
+
+
+def _homeless(skips: Sequence[Skip], *, width: int) -> list[str]:
+    if not skips:
+        return []
+    lines = ["", "in no partition, so in no answer:"]
+    for skip in skips[: 4 * LISTED_OF_A_KIND]:
+        lines += _hung(f"{skip.source}: {_why(skip)}", width=width)
+    hidden = len(skips) - 4 * LISTED_OF_A_KIND
+    return lines + ([f"{MARGIN}… and {hidden} more; --json lists all"] if hidden > 0 else [])
+
+
+def _why(skip: Skip) -> str:
+    return f"{skip.reason} ({skip.detail})" if skip.detail else str(skip.reason)
+
+
+def _hung(text: str, *, width: int, lead: str = MARGIN) -> list[str]:
+    """Lay out one item of a list; what does not fit its line goes on under its beginning."""
+    pieces = fold(visible(text), width - len(lead))
+    leads = [lead, *[" " * len(lead)] * (len(pieces) - 1)]
+    return [(before + piece).rstrip(" ") for before, piece in zip(leads, pieces, strict=True)]
+
+
+# ---------------------------------------------------------------- search
+
+
+def hits(found: Sequence[Hit], *, width: int) -> str:
+    """List hits, best first: rank, score, where it stands, and the first lines of what it says."""
+    lines: list[str] = []
+    for hit in found:
+        page = f" (page {hit.page})" if hit.page is not None else ""
+        place = f"{hit.source}:{hit.start}-{hit.end}{page}"
+        lines += _hung(place, width=width, lead=f"{hit.rank:>2}  {hit.score:.3f}  ")
+        lines += _excerpt(hit.text, width=width - len(MARGIN))
+    return "".join(line + "\n" for line in lines)
+
+
+def _excerpt(text: str, *, width: int) -> list[str]:
+    lines = [line for line in _block(text.strip(), width=width - 2) if line.strip()]
+    shown = [MARGIN + line for line in lines[:LINES_OF_A_HIT]]
+    if len(lines) > LINES_OF_A_HIT:
+        shown[-1] += " …"
+    return shown
+
+
+# ---------------------------------------------------------------- prompt and reply
+
+
+def prompt(made: Prompt, *, width: int) -> str:
+    """Show what would be sent, what it costs and what was left out."""
+    lines: list[str] = []
+    for message in made.messages:
+        lines += [_rule(str(message.role), width), *_block(message.content, width=width), ""]
+    lines += [_rule("bill", width), *_bill(made, width=width), ""]
+    lines += _left_out(made.omitted, width=width)
+    return "\n".join(lines) + "\n"
+
+
+def _rule(title: str, width: int) -> str:
+    return f"── {title} ".ljust(width, "─")
+
+
+def _bill(made: Prompt, *, width: int) -> list[str]:
+    rows = [(item.part, item.tokens) for item in made.bill]
+    rows.append(("free", max(0, made.budget - made.tokens)))
+    names = max(cells(visible(name)) for name, _ in rows)
+    digits = max(len(str(made.budget)), *(len(str(tokens)) for _, tokens in rows))
+    bar_cells = min(BAR_CELLS, max(8, width - names - digits - 16))
+    lines = [
+        f"{MARGIN}{_padded(visible(name), names)}  {tokens:>{digits}}"
+        f"  {bar(tokens, made.budget, bar_cells)}".rstrip(" ")
+        for name, tokens in rows
+    ]
+    total = f"{made.tokens} of {made.budget} tokens ({made.count})"
+    return [*lines, f"{MARGIN}{_padded('total', names)}  {total}"]
+
+
+def bar(part: int, whole: int, width: int) -> str:
+    """Draw a share of a whole, in eighths of a column; whatever is there at all can be seen.
+
+    >>> bar(1, 2, 4), bar(1, 1000, 4), bar(0, 9, 4)
+    ('██', '▏', '')
+    """
+    if part <= 0 or whole <= 0:
+        return ""
+    eighths = max(1, min(8 * width, round(8 * width * part / whole)))
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def _left_out(omitted: Sequence[Omitted], *, width: int) -> list[str]:
+    if not omitted:
+        return ["left out: nothing"]
+    lines = [_rule(f"left out ({len(omitted)})", width)]
+    for each in omitted:
+        lines += _hung(f"{each.source}:{each.start}-{each.end}  {each.reason}", width=width)
+    return lines
+
+
+def reply_summary(answer: Reply) -> str:
+    """Say in a line what a reply was made of and how long it took."""
+    made, times = answer.prompt, answer.timings
+    return (
+        f"{answer.model} answered in {times.total_s:.1f} s"
+        f" (first words after {times.first_words_s:.1f} s)"
+        f" from {made.tokens} of {made.budget} tokens ({made.count}):"
+        f" {_many(len(made.hits), 'hit')}, {_many(len(made.turns), 'turn')} of the chat,"
+        f" {len(made.omitted)} left out"
+    )

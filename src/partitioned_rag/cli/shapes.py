@@ -1,0 +1,177 @@
+"""The `--json` contract: every key is spelt out here, so that renaming a field cannot break it.
+
+Floor: street. Pure. ASCII alone leaves it: a name that is not UTF-8 holds lone surrogates, which
+survive as escapes and would break the stream as characters.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from partitioned_rag.values import (
+    Audience,
+    BoxStatus,
+    Hit,
+    IndexReport,
+    Message,
+    Omitted,
+    PartitionId,
+    PartitionReport,
+    PartitionStatus,
+    Prompt,
+    Reply,
+    Skip,
+    Timings,
+    Turn,
+)
+
+Shape = dict[str, object]
+
+
+def encode(shape: Shape) -> str:
+    """Write one object on one line."""
+    return json.dumps(shape, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def index(report: IndexReport) -> Shape:
+    """Shape the result of `prag index`."""
+    return {
+        "box": report.box,
+        "partitions": [_partition_report(each) for each in report.partitions],
+        "skipped": _skips(report.skipped),
+        "seconds": report.seconds,
+    }
+
+
+def search(
+    question: str, audience: Audience, partitions: Sequence[PartitionId], hits: Iterable[Hit]
+) -> Shape:
+    """Shape the result of `prag search`."""
+    return {
+        "question": question,
+        "audience": list(audience.contacts),
+        "partitions": list(partitions),
+        "hits": [_hit(each) for each in hits],
+    }
+
+
+def prompt(made: Prompt) -> Shape:
+    """Shape the result of `prag prompt`."""
+    return {
+        "messages": [_message(each) for each in made.messages],
+        "tokens": made.tokens,
+        "budget": made.budget,
+        "count": str(made.count),
+        "bill": [{"part": item.part, "tokens": item.tokens} for item in made.bill],
+        "hits": [_hit(each) for each in made.hits],
+        "turns": [_turn(each) for each in made.turns],
+        "omitted": [_omitted(each) for each in made.omitted],
+    }
+
+
+def ask(answer: Reply) -> Shape:
+    """Shape the result of `prag ask`: the prompt's shape and what became of it."""
+    return prompt(answer.prompt) | {
+        "reply": answer.text,
+        "model": answer.model,
+        "timings": _timings(answer.timings),
+        "cut": answer.cut,
+    }
+
+
+def status(
+    found: BoxStatus, *, host: str, version: str | None, models: Sequence[str], problem: str
+) -> Shape:
+    """Shape the result of `prag status`.
+
+    Args:
+        found: What the box holds.
+        host: Where Ollama was looked for.
+        version: What answered there, or None.
+        models: Names of the models it has.
+        problem: Why it did not answer, or empty.
+    """
+    return {
+        "box": found.box,
+        "index": found.index,
+        "embedder": found.embedder,
+        "embedder_version": found.embedder_version,
+        "index_bytes": found.index_bytes,
+        "partitions": [_partition_status(each) for each in found.partitions],
+        "skipped": _skips(found.skipped),
+        "ollama": {
+            "host": host,
+            "running": version is not None,
+            "version": version,
+            "models": list(models),
+            "problem": problem,
+        },
+    }
+
+
+def _partition_report(each: PartitionReport) -> Shape:
+    return {
+        "id": each.id,
+        "sources": each.sources,
+        "chunks": each.chunks,
+        "added": each.added,
+        "changed": each.changed,
+        "renamed": each.renamed,
+        "removed": each.removed,
+        "skipped": _skips(each.skipped),
+        "note": each.note,
+        "error": each.error,
+    }
+
+
+def _partition_status(each: PartitionStatus) -> Shape:
+    return {
+        "id": each.id,
+        "sources": each.sources,
+        "chunks": each.chunks,
+        "pending": each.pending,
+        "skipped": _skips(each.skipped),
+    }
+
+
+def _skips(skips: Iterable[Skip]) -> list[Shape]:
+    return [
+        {"source": each.source, "reason": str(each.reason), "detail": each.detail} for each in skips
+    ]
+
+
+def _hit(each: Hit) -> Shape:
+    return {
+        "rank": each.rank,
+        "score": each.score,
+        "partition": each.partition,
+        "source": each.source,
+        "start": each.start,
+        "end": each.end,
+        "text": each.text,
+        "page": each.page,
+    }
+
+
+def _message(each: Message) -> Shape:
+    return {"role": str(each.role), "content": each.content}
+
+
+def _turn(each: Turn) -> Shape:
+    return {"source": each.source, "start": each.start, "end": each.end}
+
+
+def _omitted(each: Omitted) -> Shape:
+    return {
+        "source": each.source,
+        "start": each.start,
+        "end": each.end,
+        "reason": str(each.reason),
+    }
+
+
+def _timings(each: Timings) -> Shape:
+    return {
+        "first_words_s": each.first_words_s,
+        "total_s": each.total_s,
+        "asked": each.asked,
+    }

@@ -1,0 +1,322 @@
+"""What a person sees: nothing that drives the terminal, nothing dropped, nothing too wide."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partitioned_rag.cli import render
+from partitioned_rag.values import (
+    BillItem,
+    BoxStatus,
+    CountKind,
+    Hit,
+    IndexReport,
+    Message,
+    OmitReason,
+    Omitted,
+    PartitionId,
+    PartitionReport,
+    PartitionStatus,
+    Prompt,
+    Reply,
+    Role,
+    Skip,
+    SkipReason,
+    Timings,
+)
+
+PUBLIC = PartitionId("public")
+NASTY = "\x1b[2J\x07\r\x00\x9b31m\u202e\u2066\u2028\x85\ud800\udcff"
+WIDTH = 80
+
+texts = st.text(
+    st.one_of(
+        st.characters(),
+        st.characters(categories=["Cs", "Cc", "Cf", "Mn"]),
+        st.sampled_from(" \n\t日本é──\x1b"),
+    ),
+    max_size=120,
+)
+
+
+def no_driving(text: str) -> bool:
+    return not any(
+        character != "\n" and (ord(character) < 32 or 0x7F <= ord(character) <= 0x9F)
+        for character in text
+    ) and not re.search("[\u202a-\u202e\u2066-\u2069\u2028\u2029\u061c\ud800-\udfff]", text)
+
+
+def a_hit(text: str, *, source: str = "public/a.txt", page: int | None = None) -> Hit:
+    return Hit(
+        rank=1,
+        score=0.5,
+        partition=PUBLIC,
+        source=source,
+        start=3,
+        end=3 + len(text),
+        text=text,
+        page=page,
+    )
+
+
+def a_prompt(text: str, *, omitted: tuple[Omitted, ...] = ()) -> Prompt:
+    return Prompt(
+        messages=(
+            Message(role=Role.SYSTEM, content="You are the person replying."),
+            Message(role=Role.USER, content=text),
+        ),
+        tokens=30,
+        budget=100,
+        count=CountKind.ESTIMATED,
+        bill=(BillItem(part="system", tokens=10), BillItem(part="message", tokens=20)),
+        hits=(),
+        turns=(),
+        omitted=omitted,
+    )
+
+
+def a_report(*partitions: PartitionReport, skipped: tuple[Skip, ...] = ()) -> IndexReport:
+    return IndexReport(box="/home/ada/OMBox", partitions=partitions, skipped=skipped, seconds=1.25)
+
+
+def skips(count: int, *, reason: SkipReason = SkipReason.UNSUPPORTED) -> tuple[Skip, ...]:
+    return tuple(
+        Skip(source=f"public/{at:04}.bin", reason=reason, detail="no reader") for at in range(count)
+    )
+
+
+# ---------------------------------------------------------------- text that cannot do harm
+
+
+@settings(deadline=None)
+@given(texts)
+def test_nothing_visible_drives_a_terminal(text: str) -> None:
+    assert no_driving(render.visible(text))
+    assert "\n" not in render.visible(text)
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=60))
+def test_ordinary_text_is_shown_as_it_is(text: str) -> None:
+    assert render.visible(text) == text
+
+
+def test_emoji_joined_of_several_stay_whole() -> None:
+    assert render.visible("👩‍🚀") == "👩‍🚀"
+
+
+@settings(deadline=None)
+@given(texts.map(lambda text: text.replace("\n", "")), st.integers(2, 40))
+def test_folding_drops_nothing_and_keeps_to_the_width(line: str, width: int) -> None:
+    pieces = render.fold(line, width)
+    assert "".join(pieces) == line
+    assert all(render.cells(piece) <= width for piece in pieces)
+
+
+@settings(deadline=None)
+@given(texts, st.integers(4, 30))
+def test_a_clipped_name_fits_its_column(name: str, width: int) -> None:
+    shown = render.clip(render.visible(name), width)
+    assert render.cells(shown) <= width
+    assert shown == render.visible(name) or shown.endswith("…")
+
+
+@settings(deadline=None)
+@given(texts, texts)
+def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str) -> None:
+    skip = Skip(source=f"public/{name}", reason=SkipReason.CORRUPT, detail=text)
+    shown = [
+        render.hits([a_hit(text, source=f"public/{name}")], width=WIDTH),
+        render.prompt(
+            a_prompt(
+                text,
+                omitted=(
+                    Omitted(source=f"public/{name}", start=0, end=9, reason=OmitReason.OVER_BUDGET),
+                ),
+            ),
+            width=WIDTH,
+        ),
+        render.index(
+            a_report(
+                PartitionReport(id=PartitionId(name), skipped=(skip,), note=text, error=text),
+                PartitionReport(id=PUBLIC),
+                skipped=(skip,),
+            ),
+            width=WIDTH,
+        ),
+        render.status(
+            BoxStatus(
+                box=f"/home/{name}",
+                index=f"/home/{name}/.prag",
+                partitions=(
+                    PartitionStatus(
+                        id=PartitionId(name), sources=1, chunks=2, pending=3, skipped=(skip,)
+                    ),
+                ),
+                skipped=(skip,),
+                embedder=name,
+                embedder_version=text,
+                index_bytes=10**9,
+            ),
+            ollama=text,
+            width=WIDTH,
+        ),
+    ]
+    for one in shown:
+        assert no_driving(one)
+        assert max(map(render.cells, one.split("\n"))) <= WIDTH, one
+
+
+# ---------------------------------------------------------------- index and status
+
+
+def test_each_partition_has_its_row_and_several_have_a_total() -> None:
+    shown = render.index(
+        a_report(
+            PartitionReport(id=PUBLIC, sources=4, chunks=23, added=4),
+            PartitionReport(id=PartitionId("friend"), sources=1, chunks=120, changed=1, removed=2),
+        ),
+        width=WIDTH,
+    )
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line}
+    assert rows["public"] == ["4", "23", "4", "0", "0", "0", "0"]
+    assert rows["friend"] == ["1", "120", "0", "1", "0", "2", "0"]
+    assert rows["total"] == ["5", "143", "4", "1", "0", "2", "0"]
+    assert "2 partitions in 1.2 s\n" in shown
+
+
+def test_an_index_that_had_nothing_to_do_says_so() -> None:
+    assert "nothing had changed" in render.index(a_report(PartitionReport(id=PUBLIC)), width=WIDTH)
+    assert "nothing had changed" not in render.index(
+        a_report(PartitionReport(id=PUBLIC, removed=1)), width=WIDTH
+    )
+
+
+@pytest.mark.parametrize("count", [1, render.LISTED_OF_A_KIND, render.LISTED_OF_A_KIND + 1, 400])
+def test_of_many_skipped_files_those_not_listed_are_counted(count: int) -> None:
+    shown = render.index(a_report(PartitionReport(id=PUBLIC, skipped=skips(count))), width=WIDTH)
+    listed = len(re.findall(r"public/\d{4}\.bin: unsupported \(no reader\)", shown))
+    hidden = re.search(r"… and (\d+) more in public \(unsupported\); --json lists all", shown)
+    assert listed + (int(hidden[1]) if hidden else 0) == count
+    assert listed == min(count, render.LISTED_OF_A_KIND)
+
+
+def test_a_rare_reason_is_not_hidden_by_a_frequent_one() -> None:
+    many = (*skips(50), *skips(1, reason=SkipReason.ENCRYPTED))
+    shown = render.index(a_report(PartitionReport(id=PUBLIC, skipped=many)), width=WIDTH)
+    assert "public/0000.bin: encrypted" in shown
+
+
+def test_files_of_no_partition_are_listed_or_counted() -> None:
+    homeless = tuple(
+        Skip(source=f"{at}.txt", reason=SkipReason.OUTSIDE_PARTITION, detail="move it")
+        for at in range(33)
+    )
+    shown = render.index(a_report(PartitionReport(id=PUBLIC), skipped=homeless), width=WIDTH)
+    hidden = re.search(r"… and (\d+) more", shown)
+    assert hidden is not None
+    assert shown.count("outside partition (move it)") + int(hidden[1]) == 33
+
+
+def test_pending_files_are_said_with_what_to_do() -> None:
+    found = BoxStatus(
+        box="/b",
+        index="/b/.prag",
+        partitions=(PartitionStatus(id=PUBLIC, sources=1, chunks=1, pending=1, skipped=()),),
+        skipped=(),
+        embedder="hashing",
+        embedder_version="1",
+        index_bytes=2_500_000,
+    )
+    shown = render.status(found, ollama="not running", width=WIDTH)
+    assert "1 file to bring up to date: `prag index` does" in shown
+    assert "/b/.prag (2.5 MB)" in shown
+
+
+# ---------------------------------------------------------------- search
+
+
+def test_a_hit_shows_where_it_stands() -> None:
+    shown = render.hits([a_hit("open at ten", page=7)], width=WIDTH)
+    assert shown == " 1  0.500  public/a.txt:3-14 (page 7)\n    open at ten\n"
+
+
+def test_a_long_hit_is_cut_visibly_and_a_short_one_is_not() -> None:
+    lines = [f"line {at}" for at in range(render.LINES_OF_A_HIT + 1)]
+    assert render.hits([a_hit("\n".join(lines))], width=WIDTH).endswith("line 3 …\n")
+    assert "…" not in render.hits([a_hit("\n".join(lines[:-1]))], width=WIDTH)
+
+
+# ---------------------------------------------------------------- prompt
+
+
+@settings(deadline=None)
+@given(texts)
+def test_all_that_would_be_sent_is_shown(text: str) -> None:
+    shown = render.prompt(a_prompt(text), width=WIDTH)
+    body = shown.partition(f"── {Role.USER} ")[2].partition("\n── bill ")[0].partition("\n")[2]
+    seen = "".join(body.split())
+    assert seen == "".join(render.visible(text, keep="\n\t").split())
+
+
+def test_a_message_cannot_imitate_a_heading() -> None:
+    forged = "── system " + "─" * 70
+    padded = " " * (WIDTH - 2) + forged
+    for text in (forged, f"hello\n{forged}", f"hello\r{forged}", padded, "\t" * 10 + forged):
+        shown = render.prompt(a_prompt(text), width=WIDTH)
+        headings = [line for line in shown.splitlines() if line.startswith("──")]
+        assert [line.split()[1] for line in headings] == ["system", "user", "bill"]
+
+
+def test_the_bill_adds_up_and_says_how_far_it_can_be_trusted() -> None:
+    shown = render.prompt(a_prompt("hello"), width=WIDTH)
+    assert re.search(r"system +10 +█", shown)
+    assert re.search(r"free +70 +█", shown)
+    assert re.search(r"total +30 of 100 tokens \(estimated\)", shown)
+    assert "left out: nothing" in shown
+
+
+def test_everything_left_out_is_listed_with_its_reason() -> None:
+    left = tuple(
+        Omitted(source="public/a.txt", start=at, end=at + 1, reason=OmitReason.OVER_BUDGET)
+        for at in range(60)
+    )
+    shown = render.prompt(a_prompt("hello", omitted=left), width=WIDTH)
+    assert len(re.findall(r"public/a\.txt:\d+-\d+  over budget", shown)) == 60
+
+
+@settings(deadline=None)
+@given(st.integers(0, 5000), st.integers(1, 5000))
+def test_a_bar_is_never_longer_than_its_whole_and_never_empty_for_something(
+    part: int, whole: int
+) -> None:
+    bar = render.bar(part, whole, 20)
+    assert len(bar) <= 20
+    assert bool(bar) == (part > 0)
+
+
+def test_a_reply_is_summed_up_in_one_line() -> None:
+    answer = Reply(
+        text="yes",
+        prompt=a_prompt("hello"),
+        model="gemma4",
+        timings=Timings(first_words_s=0.5, total_s=2.0, asked=1),
+        cut=False,
+    )
+    shown = render.reply_summary(answer)
+    assert shown.startswith("gemma4 answered in 2.0 s (first words after 0.5 s)")
+    assert "30 of 100 tokens (estimated)" in shown
+
+
+def test_a_size_is_said_in_its_unit() -> None:
+    sizes = {
+        0: "0 B",
+        999: "999 B",
+        1000: "1.0 kB",
+        999_949: "999.9 kB",
+        999_950: "1.0 MB",
+        10**16: "10000.0 TB",
+    }
+    assert {amount: render.size(amount) for amount in sizes} == sizes

@@ -1,0 +1,206 @@
+"""The `--json` contract, key by key, on values that are not equal to each other anywhere."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partitioned_rag.cli import shapes
+from partitioned_rag.values import (
+    Audience,
+    BillItem,
+    BoxStatus,
+    ContactId,
+    CountKind,
+    Hit,
+    IndexReport,
+    Message,
+    OmitReason,
+    Omitted,
+    PartitionId,
+    PartitionReport,
+    PartitionStatus,
+    Prompt,
+    Reply,
+    Role,
+    Skip,
+    SkipReason,
+    Timings,
+    Turn,
+)
+
+PUBLIC = PartitionId("public")
+SKIP = Skip(source="public/x", reason=SkipReason.TOO_LARGE, detail="over 100 MB")
+SKIP_JSON = {"source": "public/x", "reason": "too large", "detail": "over 100 MB"}
+HIT = Hit(
+    rank=1, score=0.75, partition=PUBLIC, source="public/a", start=2, end=5, text="abc", page=9
+)
+HIT_JSON = {
+    "rank": 1,
+    "score": 0.75,
+    "partition": "public",
+    "source": "public/a",
+    "start": 2,
+    "end": 5,
+    "text": "abc",
+    "page": 9,
+}
+PROMPT = Prompt(
+    messages=(Message(role=Role.SYSTEM, content="be brief"),),
+    tokens=11,
+    budget=22,
+    count=CountKind.CALIBRATED,
+    bill=(BillItem(part="system", tokens=11),),
+    hits=(HIT,),
+    turns=(
+        Turn(
+            source="friend/chat.log", start=6, end=7, at="2026", speaker="them", text="t", line="l"
+        ),
+    ),
+    omitted=(Omitted(source="public/b", start=8, end=10, reason=OmitReason.OVER_BUDGET),),
+)
+PROMPT_JSON = {
+    "messages": [{"role": "system", "content": "be brief"}],
+    "tokens": 11,
+    "budget": 22,
+    "count": "calibrated",
+    "bill": [{"part": "system", "tokens": 11}],
+    "hits": [HIT_JSON],
+    "turns": [{"source": "friend/chat.log", "start": 6, "end": 7}],
+    "omitted": [{"source": "public/b", "start": 8, "end": 10, "reason": "over budget"}],
+}
+
+
+def decoded(shape: shapes.Shape) -> object:
+    return json.loads(shapes.encode(shape))
+
+
+def test_index() -> None:
+    report = IndexReport(
+        box="/box",
+        partitions=(
+            PartitionReport(
+                id=PUBLIC,
+                sources=1,
+                chunks=2,
+                added=3,
+                changed=4,
+                renamed=5,
+                removed=6,
+                skipped=(SKIP,),
+                note="rebuilt",
+                error="full",
+            ),
+        ),
+        skipped=(SKIP, SKIP),
+        seconds=7.5,
+    )
+    assert decoded(shapes.index(report)) == {
+        "box": "/box",
+        "partitions": [
+            {
+                "id": "public",
+                "sources": 1,
+                "chunks": 2,
+                "added": 3,
+                "changed": 4,
+                "renamed": 5,
+                "removed": 6,
+                "skipped": [SKIP_JSON],
+                "note": "rebuilt",
+                "error": "full",
+            }
+        ],
+        "skipped": [SKIP_JSON, SKIP_JSON],
+        "seconds": 7.5,
+    }
+
+
+def test_search() -> None:
+    audience = Audience(contacts=(ContactId("ada"), ContactId("bob")))
+    assert decoded(shapes.search("why?", audience, (PUBLIC,), [HIT])) == {
+        "question": "why?",
+        "audience": ["ada", "bob"],
+        "partitions": ["public"],
+        "hits": [HIT_JSON],
+    }
+
+
+def test_prompt() -> None:
+    assert decoded(shapes.prompt(PROMPT)) == PROMPT_JSON
+
+
+def test_ask_is_the_prompt_and_what_became_of_it() -> None:
+    answer = Reply(
+        text="yes",
+        prompt=PROMPT,
+        model="gemma4",
+        timings=Timings(first_words_s=0.5, total_s=1.5, asked=2),
+        cut=True,
+    )
+    assert decoded(shapes.ask(answer)) == PROMPT_JSON | {
+        "reply": "yes",
+        "model": "gemma4",
+        "timings": {"first_words_s": 0.5, "total_s": 1.5, "asked": 2},
+        "cut": True,
+    }
+
+
+def test_status() -> None:
+    found = BoxStatus(
+        box="/box",
+        index="/index",
+        partitions=(PartitionStatus(id=PUBLIC, sources=1, chunks=2, pending=3, skipped=(SKIP,)),),
+        skipped=(SKIP,),
+        embedder="hashing",
+        embedder_version="v1",
+        index_bytes=4,
+    )
+    shape = shapes.status(found, host="http://h:1", version="0.9", models=("m",), problem="")
+    assert decoded(shape) == {
+        "box": "/box",
+        "index": "/index",
+        "embedder": "hashing",
+        "embedder_version": "v1",
+        "index_bytes": 4,
+        "partitions": [
+            {"id": "public", "sources": 1, "chunks": 2, "pending": 3, "skipped": [SKIP_JSON]}
+        ],
+        "skipped": [SKIP_JSON],
+        "ollama": {
+            "host": "http://h:1",
+            "running": True,
+            "version": "0.9",
+            "models": ["m"],
+            "problem": "",
+        },
+    }
+
+
+def test_an_ollama_that_does_not_answer_is_not_running() -> None:
+    found = BoxStatus(
+        box="/box",
+        index="/index",
+        partitions=(),
+        skipped=(),
+        embedder="hashing",
+        embedder_version="v1",
+        index_bytes=0,
+    )
+    shape = shapes.status(found, host="http://h:1", version=None, models=(), problem="refused")
+    assert shape["ollama"] == {
+        "host": "http://h:1",
+        "running": False,
+        "version": None,
+        "models": [],
+        "problem": "refused",
+    }
+
+
+@settings(deadline=None)
+@given(st.text(st.characters()))
+def test_any_text_survives_the_stream_even_lone_surrogates(text: str) -> None:
+    encoded = shapes.encode({"text": text})
+    assert encoded.isascii()
+    assert encoded.count("\n") == 1
+    assert json.loads(encoded) == {"text": text}
