@@ -78,7 +78,6 @@ class Catalog:
             DamagedError: It is no database of this kind.
             OSError: It cannot be opened or created.
         """
-        new = not path.exists() or path.stat().st_size == 0
         make_private_file(path)
         self._inode = path.stat().st_ino
         self._path = path
@@ -91,8 +90,9 @@ class Catalog:
                 self._db.execute("PRAGMA secure_delete = ON")
                 self._db.execute("PRAGMA foreign_keys = ON")
                 self._db.execute("PRAGMA trusted_schema = OFF")
-                if new:
-                    self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+                # Not told by the file's size: after a kill all of it may stand in the log.
+                if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
             except BaseException:
                 self._db.close()
                 raise

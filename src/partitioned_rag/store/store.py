@@ -96,6 +96,8 @@ class Store:
             self.close()
             make_private_folder(self._folder)
             self._open_catalog()
+            if difference := self._difference():
+                self.begin_anew(difference)
             return
         meta = self._catalog.meta()
         if meta != self._meta:
