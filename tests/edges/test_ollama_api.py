@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ollama_double import Card, Fault, OllamaDouble
+from tests.ollama_double import Card, Fault, OllamaDouble
 
 from partitioned_rag.errors import ContextLengthError, InputError, OllamaError
 from partitioned_rag.ollama_api import MAX_BODY_BYTES, ChatPart, Ollama, host_of

@@ -15,7 +15,7 @@ from typing import cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ollama_double import Card, Fault, OllamaDouble, pieces, render
+from tests.ollama_double import Card, Fault, OllamaDouble, pieces, render
 
 Json = dict[str, object]
 DOUBLE = Path(__file__).parent.parent / "ollama_double.py"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ollama_double import Card, OllamaDouble
+from tests.ollama_double import Card, OllamaDouble
 
 from partitioned_rag.errors import OllamaError, StaleSourcesError
 from partitioned_rag.ollama_api import Ollama
