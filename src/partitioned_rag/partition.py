@@ -5,9 +5,8 @@ itself again when it is next used.
 """
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -17,8 +16,8 @@ from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.errors import StoreError
 from partitioned_rag.sources import chatlog, registry
 from partitioned_rag.sources.registry import Readers
-from partitioned_rag.sources.scan import scan
-from partitioned_rag.store.catalog import Catalog
+from partitioned_rag.sources.scan import scan, stamp_of
+from partitioned_rag.store.catalog import Catalog, IndexedSource
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import hold
 from partitioned_rag.store.store import CATALOG, Maker, Store
@@ -33,7 +32,6 @@ from partitioned_rag.values import (
     Progress,
     Skip,
     Source,
-    Stamp,
     Turn,
 )
 
@@ -150,7 +148,7 @@ class Partition:
     def recent_turns(self, *, limit: int) -> list[Turn]:
         """Read the last turns of the partition's own chat, oldest first."""
         with self._turn:
-            stamp = self._stamp(f"{self.id}/{CHAT}")
+            stamp = stamp_of(self._folder, self.id, f"{self.id}/{CHAT}")
             if stamp is None:
                 return []
             with Readers(self._folder, self.id) as readers:
@@ -178,14 +176,13 @@ class Partition:
             known, counts = {}, (0, 0)
         except OSError as error:
             raise self._disk_error(error) from error
-        indexed = {name: Known(stamp=k.source.stamp, settled=True) for name, k in known.items()}
-        todo = plan(indexed, sources)
+        todo = _plan(known, sources)
         skips = [k.skip for k in known.values() if k.skip and k.source.path in sources]
         return PartitionStatus(
             id=self.id,
             sources=counts[0],
             chunks=counts[1],
-            pending=len(todo.to_read) + len(todo.remove),
+            pending=len(todo.add) + len(todo.change) + len(todo.rename) + len(todo.remove),
             skipped=_sorted((*scanned_skips, *skips)),
         )
 
@@ -224,21 +221,9 @@ class Partition:
                 skips.append(found)
         return sources, tuple(skips)
 
-    def _stamp(self, path: str) -> Stamp | None:
-        try:
-            status = os.stat(self._folder.parent / path)  # noqa: PTH116 — bytes-safe and plain
-        except OSError:
-            return None
-        return Stamp(
-            size_bytes=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            ctime_ns=status.st_ctime_ns,
-            inode=status.st_ino,
-        )
-
     def _is_as_indexed(self, path: str, store: Store, readers: Readers) -> bool:
-        indexed = store.source(path)
-        stamp = self._stamp(path)
+        indexed = store.sources().get(path)
+        stamp = stamp_of(self._folder, self.id, path)
         if indexed is None or indexed.skip is not None or stamp is None:
             return False
         if indexed.settled:
@@ -257,7 +242,7 @@ class Partition:
             self._notify(f"partition {self.id}: {note}")
         for _ in range(ROUNDS):
             sources, skips = self._scan()
-            todo = self._plan(store, sources)
+            todo = _plan(store.sources(), sources)
             if todo.is_empty:
                 break
             with Readers(self._folder, self.id) as readers:
@@ -271,11 +256,11 @@ class Partition:
                 )
             if not (todo.add or todo.change or todo.rename or todo.remove):
                 break  # what was only read again may have to be read again once more
-        indexed_sources, chunks = store.counts()
+        held, chunks = store.counts()
         refused = [known.skip for known in store.sources().values() if known.skip]
         report = PartitionReport(
             id=self.id,
-            sources=indexed_sources,
+            sources=held,
             chunks=chunks,
             added=changes.added,
             changed=changes.changed,
@@ -296,13 +281,6 @@ class Partition:
                 report.removed,
             )
         return report
-
-    def _plan(self, store: Store, sources: dict[str, Source]) -> SyncPlan:
-        known = {
-            path: Known(stamp=indexed.source.stamp, settled=indexed.settled)
-            for path, indexed in store.sources().items()
-        }
-        return plan(known, sources)
 
     def _with_store(self, work: Callable[[Store], T]) -> T:
         """Run work on the store under the lock; on damage make the index anew and run it again."""
@@ -356,6 +334,14 @@ class Partition:
             fix="make room and see that the folder can be written, or keep the index elsewhere"
             " (PRAG_INDEX)",
         )
+
+
+def _plan(indexed: Mapping[str, IndexedSource], sources: Mapping[str, Source]) -> SyncPlan:
+    known = {
+        path: Known(stamp=each.source.stamp, settled=each.settled)
+        for path, each in indexed.items()
+    }
+    return plan(known, sources)
 
 
 def _stands(quote: Quote, text: str, store: Store) -> bool:

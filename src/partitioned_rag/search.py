@@ -47,7 +47,7 @@ def search(
 
     def vector() -> "Vector":
         if not asked:
-            asked.append(embed_whole(question, embedder))
+            asked.append(embedder.embed_question(question))
         return asked[0]
 
     limit = max(CANDIDATES, 4 * k)
@@ -72,26 +72,6 @@ def stand(hits: Sequence[Hit], partitions: Mapping[PartitionId, Partition]) -> b
         each.stands((hit, hit.text) for hit in hits if hit.partition == name)
         for name, each in partitions.items()
     )
-
-
-def embed_whole(question: str, embedder: Embedder) -> "Vector":
-    """Embed a question of any length; one longer than the window counts with all its parts.
-
-    A long one is cut into windows, each embedded alone, and their mean direction is taken, so that
-    nothing of it is cut silently.
-    """
-    spans = embedder.token_spans(question)
-    if len(spans) <= embedder.window_tokens:
-        return embedder.embed_question(question)
-    import numpy as np  # noqa: PLC0415 — the embedder has loaded it
-
-    # Half a window a part: cut elsewhere than between words, a part may have more tokens alone.
-    step = embedder.window_tokens // 2
-    cuts = [spans[at][0] for at in range(0, len(spans), step)]
-    parts = [question[a:b] for a, b in zip(cuts, [*cuts[1:], len(question)], strict=True)]
-    mean = np.mean([embedder.embed_question(part) for part in parts if part.strip()], axis=0)
-    length = float(np.linalg.norm(mean))
-    return (mean / length if length else embedder.embed_question(parts[0])).astype(np.float32)
 
 
 def _sources(hits: Iterable[Hit], partition: PartitionId) -> list[str]:

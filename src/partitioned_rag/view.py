@@ -4,19 +4,16 @@ Floor: facade. It has no way to name another partition: it holds its own handles
 the address of the model's server, and nothing that holds more.
 """
 
+import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
-from partitioned_rag import reply
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.errors import InputError
 from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.packing import pack
+from partitioned_rag.reply import answer, gather
 from partitioned_rag.search import search, stand
-from partitioned_rag.values import Audience, Hit, PartitionId, Prompt, Reply, Turn
-
-if TYPE_CHECKING:
-    from partitioned_rag.ollama_api import Ollama
+from partitioned_rag.values import Audience, Hit, PartitionId, Prompt, Reply
 
 DEFAULT_MODEL = "gemma4"
 WINDOW_TOKENS = 4096
@@ -148,25 +145,26 @@ class View:
 
         name = model or DEFAULT_MODEL
         with Ollama(self._ollama_host) as ollama:
-            return reply.answer(
+            return answer(
                 compose=lambda: self.prompt(question, model=name, budget=budget),
-                ask=lambda prompt: self._ask(ollama, name, prompt, on_text),
+                ask=lambda prompt: gather(
+                    ollama.chat(
+                        name,
+                        prompt.messages,
+                        num_ctx=prompt.budget + REPLY_RESERVE_TOKENS,
+                        num_predict=REPLY_RESERVE_TOKENS,
+                    ),
+                    model=name,
+                    clock=time.monotonic,
+                    on_text=on_text,
+                ),
                 stands=self._stands,
+                clock=time.monotonic,
                 on_discard=on_discard,
             )
 
-    def _ask(
-        self,
-        ollama: "Ollama",
-        model: str,
-        prompt: Prompt,
-        on_text: Callable[[str], None] | None,
-    ) -> reply.Completion:
-        raise NotImplementedError
-
     def _stands(self, prompt: Prompt) -> bool:
         """Say whether all that a prompt quotes still stands."""
-        turns: list[Turn] = list(prompt.turns)
         return stand(prompt.hits, self._partitions) and (
-            self._chat is None or self._chat.stands((turn, turn.line) for turn in turns)
+            self._chat is None or self._chat.stands((turn, turn.line) for turn in prompt.turns)
         )

@@ -58,6 +58,8 @@ class Store:
         self._maker = maker
         self._index: VectorIndex | None = None
         self._meta: dict[str, str] = {}
+        # What the catalog says of the sources, as long as nobody else has written to it.
+        self._sources: dict[str, IndexedSource] | None = None
         self.note = ""
         make_private_folder(folder)
         sweep(folder)
@@ -102,10 +104,12 @@ class Store:
         meta = self._catalog.meta()
         if meta != self._meta:
             self._close_index()
+            self._sources = None
             self._meta = meta
 
     def _open_catalog(self) -> None:
         self._catalog = Catalog(self._folder / CATALOG)
+        self._sources = None
         self._meta = self._catalog.meta()
         if not self._meta:
             # A name that no earlier index of this folder had, since Chroma shares what it has
@@ -137,13 +141,11 @@ class Store:
 
     # ------------------------------------------------------------ reading
 
-    def sources(self) -> dict[str, IndexedSource]:
-        """List every source that was read, by path, skipped ones included."""
-        return self._catalog.sources()
-
-    def source(self, path: str) -> IndexedSource | None:
-        """Look one source up."""
-        return self._catalog.source(path)
+    def sources(self) -> Mapping[str, IndexedSource]:
+        """List every source that was read, by path, skipped ones included; it stays current."""
+        if self._sources is None:
+            self._sources = self._catalog.sources()
+        return self._sources
 
     def counts(self) -> tuple[int, int]:
         """Count the sources that are indexed, and their chunks."""
@@ -223,13 +225,16 @@ class Store:
             for reading, chunks in batch:
                 self._catalog.put(reading, chunks, vector_crc32=checksums)
             self._count_revision(erased=len(had - kept))
+        self._read_again(reading.source.path for reading, _ in batch)
         self._erase(had - kept)
 
-    def restamp(self, readings: Iterable[Reading]) -> None:
+    def restamp(self, readings: Sequence[Reading]) -> None:
         """Note that sources were touched and read as before."""
         with self._catalog.transaction():
             for reading in readings:
                 self._catalog.restamp(reading)
+            self._count_revision(erased=0)
+        self._read_again(reading.source.path for reading in readings)
 
     def remove(self, paths: Sequence[str]) -> None:
         """Forget sources; when this returns, it is acknowledged."""
@@ -239,6 +244,7 @@ class Store:
         with self._catalog.transaction():
             self._catalog.remove(paths)
             self._count_revision(erased=len(gone))
+        self._read_again(paths)
         self._erase(gone)
 
     def compact(self) -> None:
@@ -294,6 +300,16 @@ class Store:
         self._meta["erased"] = str(int(self._meta["erased"]) + erased)
         self._meta["revision"] = str(int(self._meta["revision"]) + 1)
         self._catalog.set_meta(self._meta)
+
+    def _read_again(self, paths: Iterable[str]) -> None:
+        if self._sources is None:
+            return
+        for path in paths:
+            indexed = self._catalog.source(path)
+            if indexed is None:
+                self._sources.pop(path, None)
+            else:
+                self._sources[path] = indexed
 
     def _vectors_folder(self) -> Path:
         return self._folder / f"vectors-{self._meta['generation']}"

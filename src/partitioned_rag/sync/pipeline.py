@@ -5,7 +5,7 @@ batch of work at most. A text that is indexed anywhere in the partition is not e
 a renamed file costs nothing, a chat that grew costs its tail.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,8 +72,8 @@ def carry_out(
         OSError: The store cannot be written.
     """
     indexed = store.sources()
-    store.remove(plan.remove)
     changes = Changes(removed=sum(_was_indexed(indexed, path) for path in plan.remove))
+    store.remove(plan.remove)
     old_path = {source.path: old for old, source in plan.rename}
     to_read = plan.to_read
     total_bytes = sum(source.stamp.size_bytes for source in to_read)
@@ -84,8 +84,9 @@ def carry_out(
     for number, source in enumerate(to_read, start=1):
         reading = read(source)
         before = indexed.get(source.path)
-        if before and before.content_sha256 == reading.content_sha256 != "":
-            touched.append(reading)
+        if before and _reads_as_before(reading, before):
+            if (before.source, before.settled) != (reading.source, reading.settled):
+                touched.append(reading)
         else:
             reading, chunks = _cut(reading, embedder)
             changes += _change(reading, before, indexed.get(old_path.get(source.path, "")))
@@ -113,6 +114,12 @@ def carry_out(
     store.remove([old for old, _ in plan.rename])
     store.compact()
     return changes
+
+
+def _reads_as_before(reading: Reading, before: IndexedSource) -> bool:
+    if not reading.content_sha256:  # it could not be opened, and that may be no news
+        return before.skip is not None and before.skip == reading.outcome
+    return before.content_sha256 == reading.content_sha256
 
 
 def _cut(reading: Reading, embedder: Embedder) -> tuple[Reading, Sequence[Chunk]]:
@@ -147,7 +154,7 @@ def _change(
     return Changes(changed=1) if is_indexed else Changes(removed=1)
 
 
-def _was_indexed(indexed: dict[str, IndexedSource], path: str) -> bool:
+def _was_indexed(indexed: Mapping[str, IndexedSource], path: str) -> bool:
     return path in indexed and indexed[path].skip is None
 
 
