@@ -1,1 +1,1 @@
-
+"""Files in: find them (`scan`), recognise and read them (`registry`). Floor: edge."""
