@@ -1,0 +1,125 @@
+"""The bridge's `chat.log`: one message a line, with its time and who wrote it.
+
+Floor: edge. Only a line feed ends a line here: the bridge writes a message's own line breaks as
+an arrow, so whatever else looks like a line break belongs to the text of a message, and what
+stands behind it is never a turn of another speaker.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from partitioned_rag.sources.composing import clean, finish, paragraphs, trimmed
+from partitioned_rag.sources.decoding import decode
+from partitioned_rag.sources.raw import RawFile
+from partitioned_rag.values import Document, Segment, SegmentKind, Turn
+
+LINE_BREAK: Final = " ↵ "
+"""What the bridge puts where a message had a line break."""
+
+_NEW_SITTING: Final = timedelta(hours=2)
+_CUT_BYTES: Final = 3
+_ESCAPED = re.compile("[\udc80-\udcff]")
+# `^` in Python means the beginning of the text or behind a line feed, and nothing else.
+_TURN = re.compile(
+    r"^\[([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})\] (them|me):(?=[ \r\n]|\Z)",
+    re.MULTILINE,
+)
+
+
+class _Spoken(NamedTuple):
+    """A turn, found: its line is `[start:end]`, what was said begins at `said`."""
+
+    start: int
+    end: int
+    at: str
+    speaker: str
+    said: int
+
+
+def read(raw: RawFile) -> Document:
+    """Read a chat: a segment for each turn, a group for each sitting.
+
+    A sitting ends when more than two hours lie between two turns, or the clock was set back by
+    more than that. A time that does not exist changes nothing.
+
+    Raises:
+        Unreadable: It cannot be decoded, or holds no text.
+    """
+    # An arrow, since with a line break a contact could begin a line of its own choosing: the rest
+    # of a run of "[" followed by what a turn of "me" looks like.
+    text = clean(_decoded(raw), run_break=LINE_BREAK)
+    spoken = list(_spoken(text))
+    opening = text[: spoken[0].start] if spoken else text
+    segments = [
+        Segment(kind=SegmentKind.PARAGRAPH, start=start, end=end)
+        for start, end in paragraphs(opening)
+    ]
+    sitting = 0
+    last: datetime | None = None
+    for turn in spoken:
+        at = _time(turn.at)
+        if at is not None:
+            sitting += last is not None and abs(at - last) > _NEW_SITTING
+            last = at
+        start, end = trimmed(text, turn.start, turn.end)
+        segments.append(Segment(kind=SegmentKind.TURN, start=start, end=end, group=sitting))
+    return finish(raw.path, text, segments)
+
+
+def turns(document: Document) -> list[Turn]:
+    """Take a chat apart into its messages, oldest first as they stand in the file.
+
+    Args:
+        document: As `read` made it; one that is no chat has no turns.
+    """
+    text = document.text
+    return [
+        Turn(
+            source=document.path,
+            start=turn.start,
+            end=turn.end,
+            at=turn.at,
+            speaker=turn.speaker,
+            text=text[turn.said : turn.end].replace(LINE_BREAK, "\n").strip(),
+            line=text[turn.start : turn.end],
+        )
+        for turn in _spoken(text)
+    ]
+
+
+def _spoken(text: str) -> Iterator[_Spoken]:
+    """Find the turns; a line in no turn's form belongs to the turn before it."""
+    found: re.Match[str] | None = None
+    for match in _TURN.finditer(text):
+        if found is not None:
+            yield _turn(text, found, match.start())
+        found = match
+    if found is not None:
+        yield _turn(text, found, len(text))
+
+
+def _turn(text: str, match: re.Match[str], end: int) -> _Spoken:
+    _, end = trimmed(text, match.start(), end)
+    return _Spoken(match.start(), end, match[1], match[2], min(match.end(), end))
+
+
+def _time(written: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(written)
+    except ValueError:
+        return None
+
+
+def _decoded(raw: RawFile) -> str:
+    """Decode what the bridge wrote.
+
+    It writes UTF-8; killed inside a character, it leaves the character cut, at the end or, when
+    it went on later, in the middle of a line. That must not cost the whole conversation.
+    """
+    if raw.name == "chat.log":
+        escaped = raw.data.decode("utf-8-sig", "surrogateescape")
+        if all(len(_ESCAPED.findall(line)) <= _CUT_BYTES for line in escaped.split("\n")):
+            return raw.data.decode("utf-8-sig", "replace")
+    return decode(raw.data)
