@@ -1,0 +1,249 @@
+"""Which reader reads a file, and the reading itself: from a `Source` to its `Document` or `Skip`.
+
+Floor: edge. A format is chosen by what the bytes begin with, and only then by the name. To add one,
+write its reader and add a line to `FORMATS`; see `docs/formats.md`.
+"""
+
+import hashlib
+import importlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from partitioned_rag.sources.decoding import is_marked_or_utf8
+from partitioned_rag.sources.opening import take
+from partitioned_rag.sources.raw import RawFile, Unreadable
+from partitioned_rag.values import (
+    Document,
+    PartitionId,
+    Reading,
+    Skip,
+    SkipReason,
+    Source,
+)
+
+if TYPE_CHECKING:
+    from partitioned_rag.sources.isolation import IsolatedReader
+
+RECIPE: Final = "1"
+"""Goes up whenever a reader makes another text or other segments of the same bytes."""
+
+HEAD_BYTES: Final = 4096
+"""How much of a file its format is recognised by."""
+
+_NEVER: Final = re.compile(rb"(?!)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A family of files that one reader reads.
+
+    Attributes:
+        name: As in `docs/formats.md`.
+        module: In `partitioned_rag.sources`; its `read(raw: RawFile) -> Document` is the reader. It
+            is loaded when the first such file is read.
+        signature: Matches the beginning of files that are of this format beyond doubt, whatever
+            their name. Behind a UTF-8 byte order mark, too.
+        endings: Of names, in lower case; a whole name is an ending, too.
+        is_isolated: Read in the child process. All but the plainest formats are.
+    """
+
+    name: str
+    module: str
+    signature: re.Pattern[bytes] = _NEVER
+    endings: tuple[str, ...]
+    is_isolated: bool = True
+
+
+FORMATS: Final = (
+    Format(
+        name="chat",
+        module="chatlog",
+        signature=re.compile(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (?:them|me):"),
+        endings=("/chat.log",),
+        is_isolated=False,
+    ),
+    Format(name="PDF", module="pdf", signature=re.compile(rb"%PDF-"), endings=(".pdf",)),
+    Format(
+        name="HTML",
+        module="html",
+        signature=re.compile(rb"(?i)\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)[\s>]"),
+        endings=(".html", ".htm", ".xhtml"),
+    ),
+    Format(
+        name="mail",
+        module="mail",
+        signature=re.compile(
+            rb"From [^\n]*\d\d:\d\d[^\n]*\n[\w-]+:"
+            rb"|(?:Return-Path|Received|Delivered-To|MIME-Version): "
+        ),
+        endings=(".eml", ".mbox"),
+    ),
+    Format(
+        name="calendar",
+        module="calendar",
+        signature=re.compile(rb"(?i)\s*BEGIN:(?:VCALENDAR|VCARD)\s"),
+        endings=(".ics", ".vcf"),
+    ),
+    Format(name="JSON", module="jsontext", endings=(".json", ".jsonl", ".ndjson")),
+    Format(name="table", module="table", endings=(".csv", ".tsv", ".tab")),
+    Format(
+        name="text",
+        module="text",
+        endings=(".txt", ".md", ".markdown", ".rst", ".log"),
+        is_isolated=False,
+    ),
+)
+"""In the order in which their signatures are asked."""
+
+_TEXT: Final = FORMATS[-1]
+
+_BINARIES: Final = (
+    (re.compile(rb"\x89PNG\r\n"), "a PNG image"),
+    (re.compile(rb"\xff\xd8\xff"), "a JPEG image"),
+    (re.compile(rb"GIF8[79]a"), "a GIF image"),
+    (re.compile(rb"RIFF....(?:WEBP|WAVE|AVI )", re.DOTALL), "a picture, sound or film"),
+    (re.compile(rb"....ftyp", re.DOTALL), "a film or picture"),
+    (re.compile(rb"ID3[\x02-\x04]|OggS|fLaC"), "a sound"),
+    (
+        re.compile(rb"PK(?:\x03\x04|\x05\x06|\x07\x08)"),
+        "a ZIP archive or an office document",
+    ),
+    (
+        re.compile(rb"\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\0|7z\xbc\xaf|\x28\xb5\x2f\xfd|Rar!"),
+        "an archive",
+    ),
+    (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "an old office document"),
+    (re.compile(rb"SQLite format 3\0"), "an SQLite database"),
+    (
+        re.compile(rb"\x7fELF|MZ[^\n]*\0|\xca\xfe\xba\xbe|[\xce\xcf]\xfa\xed\xfe|\0asm"),
+        "a program",
+    ),
+    (re.compile(rb"\{\\rtf"), "a rich text document"),
+    (re.compile(rb"%!PS"), "a PostScript document"),
+)
+
+
+def recognise(raw: RawFile) -> Format:
+    """Choose the reader of a file: by its first bytes, else by its name.
+
+    A file that neither vouches for is read as text if it is UTF-8 beyond doubt.
+
+    Raises:
+        Unreadable: It is of a format that is not read.
+    """
+    head = raw.data[:HEAD_BYTES]
+    for binary, what in _BINARIES:
+        if binary.match(head):
+            raise Unreadable(SkipReason.UNSUPPORTED, f"is {what}")
+    start = head.removeprefix(b"\xef\xbb\xbf")
+    for one in FORMATS:
+        if one.signature.match(start):
+            return one
+    name = "/" + raw.name
+    for one in FORMATS:
+        if name.endswith(one.endings):
+            return one
+    if is_marked_or_utf8(raw.data):
+        return _TEXT
+    raise Unreadable(SkipReason.UNSUPPORTED, "is of no format that is read, and no plain text")
+
+
+def format_named(name: str) -> Format:
+    """Find a format by its name; a `StopIteration` would be a mistake of the caller."""
+    return next(one for one in FORMATS if one.name == name)
+
+
+def load(chosen: Format) -> Callable[[RawFile], Document]:
+    """Load a format's reader, at this door."""
+    reader: Callable[[RawFile], Document] = importlib.import_module(
+        f"partitioned_rag.sources.{chosen.module}"
+    ).read
+    return reader
+
+
+def read_here(chosen: Format, raw: RawFile) -> Document:
+    """Read a file in this process.
+
+    Raises:
+        Unreadable: There is no document in it.
+    """
+    reader = load(chosen)
+    try:
+        return reader(raw)
+    except RecursionError as error:
+        raise Unreadable(SkipReason.CORRUPT, "is nested too deeply") from error
+
+
+class Readers:
+    """Reads the files of one partition; nothing of another can be named here.
+
+    A context manager; not to be shared by threads. The child process that reads hostile formats is
+    started with the first such file and ended by `close`.
+    """
+
+    def __init__(self, folder: Path, partition: PartitionId) -> None:
+        self._folder = folder
+        self._partition = partition
+        self._isolated: IsolatedReader | None = None
+
+    def __enter__(self) -> Self:
+        """Give the readers; nothing is started yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """End the child process; harmless when there is none."""
+        if self._isolated is not None:
+            self._isolated.close()
+            self._isolated = None
+
+    def read(self, source: Source) -> Reading:
+        """Read one source as it is now, whatever it was when it was found.
+
+        Returns:
+            The reading, with the stamp of the very bytes that were read. A file that is gone, or is
+            not to be had, is a reading too: with its old stamp, no hash, and a `Skip`.
+
+        Raises:
+            WorkError: The child process cannot be started at all.
+        """
+        taken = take(self._folder, self._partition, source.path)
+        data = taken.content
+        return Reading(
+            source=Source(path=source.path, stamp=taken.stamp or source.stamp),
+            settled=taken.is_settled,
+            content_sha256="" if isinstance(data, Skip) else hashlib.sha256(data).hexdigest(),
+            outcome=data
+            if isinstance(data, Skip)
+            else self._outcome(RawFile(path=source.path, data=data)),
+        )
+
+    def _outcome(self, raw: RawFile) -> Document | Skip:
+        if not raw.data:
+            return Skip(source=raw.path, reason=SkipReason.EMPTY, detail="has no bytes")
+        try:
+            chosen = recognise(raw)
+            return (
+                self._isolated_read(chosen, raw) if chosen.is_isolated else read_here(chosen, raw)
+            )
+        except Unreadable as verdict:
+            return Skip(source=raw.path, reason=verdict.reason, detail=verdict.detail)
+
+    def _isolated_read(self, chosen: Format, raw: RawFile) -> Document:
+        if self._isolated is None:
+            from partitioned_rag.sources.isolation import IsolatedReader  # noqa: PLC0415 - a door
+
+            self._isolated = IsolatedReader()
+        return self._isolated.read(chosen.name, raw)

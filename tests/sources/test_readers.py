@@ -1,0 +1,179 @@
+"""From a source on disk to its reading: safely opened, whole, with the stamp of its very bytes."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from partitioned_rag.sources.opening import COARSE_TICK_NS, TICK_NS, is_settled, take
+from partitioned_rag.sources.raw import MAX_FILE_BYTES
+from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.scan import scan, stamp_of
+from partitioned_rag.values import Document, PartitionId, Reading, Skip, SkipReason, Source, Stamp
+from tests.sources.samples import GOOD
+
+FRIEND = PartitionId("friend")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "box/friend"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def reading(folder: Path, name: str) -> Reading:
+    stamp = stamp_of(folder, FRIEND, f"friend/{name}")
+    source = Source(
+        path=f"friend/{name}",
+        stamp=stamp or Stamp(size_bytes=1, mtime_ns=2, ctime_ns=3, inode=4),
+    )
+    with Readers(folder, FRIEND) as readers:
+        return readers.read(source)
+
+
+def reason(folder: Path, name: str) -> SkipReason:
+    outcome = reading(folder, name).outcome
+    assert isinstance(outcome, Skip)
+    assert outcome.source == f"friend/{name}"
+    return outcome.reason
+
+
+def test_every_sample_is_read_with_its_hash_and_stamp(folder: Path) -> None:
+    for sample in GOOD:
+        path = folder / sample.path
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(sample.data)
+    found = scan(folder, FRIEND)
+    assert len(found) == len(GOOD)
+    with Readers(folder, FRIEND) as readers:
+        for source in found:
+            assert isinstance(source, Source)
+            (sample,) = (one for one in GOOD if source.path == f"friend/{one.path}")
+            read = readers.read(source)
+            assert read.source == source
+            assert read.content_sha256 == hashlib.sha256(sample.data).hexdigest()
+            assert isinstance(read.outcome, Document)
+            assert read.outcome.path == source.path
+            for words in sample.words:
+                assert words in read.outcome.text
+
+
+def test_a_file_without_bytes_is_empty_whatever_its_name(folder: Path) -> None:
+    for name in ("a.pdf", "a.txt", "a", "chat.log", "a.zip"):
+        (folder / name).write_bytes(b"")
+        assert reason(folder, name) is SkipReason.EMPTY
+
+
+def test_white_space_alone_is_no_text(folder: Path) -> None:
+    for name in ("a.txt", "a.md", "chat.log", "a.csv", "a.html"):
+        (folder / name).write_text(" \n\t\u3000\r\n" * 9)
+        assert reason(folder, name) is SkipReason.NO_TEXT
+
+
+def test_a_skipped_file_has_a_hash_too(folder: Path) -> None:
+    (folder / "a.txt").write_bytes(b"\x89PNG\r\n\x1a\n")
+    read = reading(folder, "a.txt")
+    assert isinstance(read.outcome, Skip)
+    assert read.outcome.reason is SkipReason.UNSUPPORTED
+    assert read.content_sha256 == hashlib.sha256(b"\x89PNG\r\n\x1a\n").hexdigest()
+
+
+def test_a_huge_file_is_refused_by_its_size_alone(folder: Path) -> None:
+    with (folder / "sparse.txt").open("wb") as file:
+        file.truncate(64 << 30)
+    read = reading(folder, "sparse.txt")
+    assert isinstance(read.outcome, Skip)
+    assert read.outcome.reason is SkipReason.TOO_LARGE
+    assert read.content_sha256 == ""
+    assert read.source.stamp.size_bytes == 64 << 30
+
+
+def test_the_largest_file_allowed_is_read(folder: Path) -> None:
+    line = b"nothing happened here today\n"
+    (folder / "a.log").write_bytes((line * (MAX_FILE_BYTES // len(line) + 1))[:MAX_FILE_BYTES])
+    assert isinstance(reading(folder, "a.log").outcome, Document)
+    with (folder / "a.log").open("ab") as file:
+        file.write(b"x")
+    assert reason(folder, "a.log") is SkipReason.TOO_LARGE
+
+
+def test_a_file_that_is_gone_is_a_reading_with_its_old_stamp(folder: Path) -> None:
+    read = reading(folder, "gone.txt")
+    assert isinstance(read.outcome, Skip)
+    assert read.outcome.reason is SkipReason.SPECIAL_FILE
+    assert read.source.stamp == Stamp(size_bytes=1, mtime_ns=2, ctime_ns=3, inode=4)
+    assert not read.settled
+    assert read.content_sha256 == ""
+
+
+def test_what_became_a_fifo_or_a_folder_since_the_scan_does_not_block(folder: Path) -> None:
+    os.mkfifo(folder / "a.txt")
+    (folder / "b.txt").mkdir()
+    assert reason(folder, "a.txt") is SkipReason.SPECIAL_FILE
+    assert reason(folder, "b.txt") is SkipReason.SPECIAL_FILE
+
+
+def test_what_became_a_link_out_since_the_scan_is_not_read(folder: Path) -> None:
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "x.txt").write_text("private")
+    (folder / "file.txt").symlink_to("../other/x.txt")
+    (folder / "sub").symlink_to("../other")
+    assert reason(folder, "file.txt") is SkipReason.OUTSIDE_PARTITION
+    assert reason(folder, "sub/x.txt") is SkipReason.OUTSIDE_PARTITION
+    assert reason(folder, "../other/x.txt") is SkipReason.OUTSIDE_PARTITION
+
+
+def test_a_partition_swapped_for_a_link_is_not_read(folder: Path) -> None:
+    (folder / "x.txt").write_text("private")
+    link = folder.parent / "link"
+    link.symlink_to("friend")
+    outcome = take(link, PartitionId("link"), "link/x.txt").content
+    assert isinstance(outcome, Skip)
+    assert outcome.reason is SkipReason.OUTSIDE_PARTITION
+
+
+def test_a_link_within_the_partition_is_read_as_a_source_of_its_own(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub/x.txt").write_text("kites")
+    (folder / "linked").symlink_to("sub")
+    (folder / "x.txt").symlink_to("linked/x.txt")
+    for name in ("x.txt", "linked/x.txt"):
+        outcome = reading(folder, name).outcome
+        assert isinstance(outcome, Document)
+        assert (outcome.path, outcome.text) == (f"friend/{name}", "kites")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
+def test_a_closed_file_is_listed(folder: Path) -> None:
+    (folder / "a.txt").write_text("x")
+    (folder / "a.txt").chmod(0)
+    assert reason(folder, "a.txt") is SkipReason.PERMISSION_DENIED
+
+
+def test_a_file_just_written_is_not_settled(folder: Path) -> None:
+    (folder / "a.txt").write_text("x")
+    assert not reading(folder, "a.txt").settled
+
+
+def test_a_file_is_settled_once_its_clock_has_ticked() -> None:
+    second = 1_000_000_000
+    fine = Stamp(size_bytes=1, mtime_ns=5 * second, ctime_ns=5 * second + 1, inode=1)
+    assert not is_settled(fine, fine.ctime_ns + TICK_NS)
+    assert is_settled(fine, fine.ctime_ns + TICK_NS + 1)
+    coarse = Stamp(size_bytes=1, mtime_ns=5 * second, ctime_ns=5 * second, inode=1)
+    assert not is_settled(coarse, coarse.ctime_ns + COARSE_TICK_NS)
+    assert is_settled(coarse, coarse.ctime_ns + COARSE_TICK_NS + 1)
+
+
+def test_a_file_from_the_future_is_not_settled() -> None:
+    stamp = Stamp(size_bytes=1, mtime_ns=9_000_000_000, ctime_ns=1, inode=1)
+    assert not is_settled(stamp, 8_000_000_000)
+
+
+def test_closing_twice_is_harmless(folder: Path) -> None:
+    readers = Readers(folder, FRIEND)
+    readers.close()
+    readers.close()
