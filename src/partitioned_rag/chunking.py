@@ -4,8 +4,9 @@ Floor: core, pure. It cuts along the structure that a reader found, and it loses
 character that is not white space stands in a chunk.
 
 What is decided at a place depends on what stands before it and on the one segment that did not
-fit any more. So a chat that grew at its end keeps all its chunks but the last, and after an edit
-the chunks are the old ones again from the next group on.
+fit any more. So a chat that grew at its end keeps all its chunks but the last (if joined pieces
+never count more tokens than apart), and after an edit the chunks are the old ones again from the
+next group on.
 """
 
 import re
@@ -243,10 +244,12 @@ class _Cutter:
         overlap_tokens: int,
         beyond: int = 0,
     ) -> Iterator[Span]:
-        """Cut `text[start:end]`: each part within the window, and within `most_tokens` if it can be.
+        """Cut `text[start:end]` into parts of about `most_tokens`, none beyond the window.
 
         The first part reaches past `beyond` where that is possible.
         """
+        # The headings before the piece stand in no overlap.
+        lowest = beyond
         done = self.chunks[-1].end if self.chunks else 0
         beyond = max(done, beyond)
         while start < end:
@@ -260,8 +263,10 @@ class _Cutter:
                 beyond = done
                 continue
             yield start, cut
+            if cut == end:
+                return
             done = beyond = cut
-            start = self._overlap(start, cut, end, overlap_tokens)
+            start = self._overlap(max(start + 1, lowest), cut, end, overlap_tokens)
 
     def _is_last_part(self, start: int, end: int, most_tokens: int) -> bool:
         return end - start <= MAX_CHUNK_CHARS and self._count(start, end) <= most_tokens
@@ -284,9 +289,9 @@ class _Cutter:
             shorter = (part_end - start) * self._window_tokens // (tokens + 1)
             cut = _white_space(self._text, start, start + max(1, shorter), start)
 
-    def _overlap(self, start: int, cut: int, end: int, most_tokens: int) -> int:
+    def _overlap(self, lowest: int, cut: int, end: int, most_tokens: int) -> int:
         """Where the next part starts: at a sentence within reach before the cut, or after it."""
-        earliest = max(start + 1, cut - MAX_OVERLAP_CHARS)
+        earliest = max(lowest, cut - MAX_OVERLAP_CHARS)
         if most_tokens:
             for sentence_end in _SENTENCE_END.finditer(self._text, earliest, cut):
                 sentence = _first_mark(self._text, sentence_end.end(), cut)
