@@ -35,7 +35,7 @@ class Embedder(Protocol):
 
     @property
     def dimensions(self) -> int:
-        """Length of a vector."""
+        """Length of a vector; known without loading the weights."""
         ...
 
     @property
@@ -44,7 +44,11 @@ class Embedder(Protocol):
         ...
 
     def token_spans(self, text: str) -> Sequence[Span]:
-        """Say where the tokens of a text lie: in order, disjoint, one for each token that counts.
+        """Say where the tokens of a text lie: in order, one for each token that counts.
+
+        Tokens made of one character share its span. Where tokens are not known, spans are units
+        of which `window_tokens` never hold more tokens than fit. White space and what the
+        tokenizer drops may lie in none.
 
         Raises:
             EmbedderError: The tokenizer cannot be loaded.
@@ -52,23 +56,26 @@ class Embedder(Protocol):
         ...
 
     def embed_chunks(self, texts: Sequence[str]) -> "Vectors":
-        """Embed texts of one partition.
+        """Embed texts of one partition; the same list gives the same vectors, to the bit.
 
         Returns:
             float32, shape `(len(texts), dimensions)`, rows of length 1, in the order given.
 
         Raises:
-            EmbedderError: The weights cannot be loaded or the server failed.
+            ValueError: A text has more than `window_tokens` tokens; nothing is cut in silence.
+            EmbedderError: The weights cannot be loaded.
+            OllamaError: The server failed.
         """
         ...
 
     def embed_question(self, text: str) -> "Vectors":
-        """Embed one question, alone.
+        """Embed one question, alone; one longer than the window by the mean of its parts.
 
         Returns:
             float32, shape `(dimensions,)`, of length 1.
 
         Raises:
-            EmbedderError: The weights cannot be loaded or the server failed.
+            EmbedderError: The weights cannot be loaded.
+            OllamaError: The server failed.
         """
         ...
