@@ -112,7 +112,7 @@ class Partition:
         """
 
         def find(store: Store) -> list[Candidate]:
-            self._bring_up_to_date(store, None)
+            self._catch_up(store)
             return store.nearest(vector(), limit=limit) if store.counts()[1] else []
 
         return self._with_store(find)
@@ -140,7 +140,7 @@ class Partition:
         wanted = list(quotes)
 
         def check(store: Store) -> bool:
-            self._bring_up_to_date(store, None)
+            self._catch_up(store)
             return all(_stands(quote, text, store) for quote, text in wanted)
 
         return self._with_store(check) if wanted else True
@@ -233,13 +233,16 @@ class Partition:
 
     # ------------------------------------------------------------ the index
 
+    def _catch_up(self, store: Store) -> None:
+        """Bring the index up to date where nobody reads the report."""
+        if note := self._bring_up_to_date(store, None).note:
+            self._notify(f"partition {self.id}: {note}")
+
     def _bring_up_to_date(
         self, store: Store, progress: Callable[[Progress], None] | None
     ) -> PartitionReport:
         changes = Changes()
         note, store.note = store.note, ""
-        if note:
-            self._notify(f"partition {self.id}: {note}")
         for _ in range(ROUNDS):
             sources, skips = self._scan()
             todo = _plan(store.sources(), sources)
