@@ -24,7 +24,6 @@ import httpx
 from partitioned_rag.errors import ContextLengthError, InputError, OllamaError
 from partitioned_rag.values import Message
 
-DEFAULT_HOST = "http://127.0.0.1:11434"
 # Ollama gives a cold model 5 minutes to load, and reading a full window on a slow processor takes
 # minutes more; not a byte is sent meanwhile.
 READ_TIMEOUT_S = 600.0
@@ -81,11 +80,11 @@ class Ollama:
     prompt goes to the host that was named or nowhere.
     """
 
-    def __init__(self, host: str = DEFAULT_HOST, *, timeout_s: float = READ_TIMEOUT_S) -> None:
+    def __init__(self, host: str | None = None, *, timeout_s: float = READ_TIMEOUT_S) -> None:
         """Set the address; the first request connects.
 
         Args:
-            host: As in `OLLAMA_HOST`, see `host_of`.
+            host: As in `OLLAMA_HOST`, see `host_of`; None means this machine.
             timeout_s: How long the server may send nothing, before a reply and between two pieces.
 
         Raises:
@@ -316,8 +315,6 @@ class Ollama:
             begun = len(held)
             held += piece
             while (end := held.find(b"\n", begun)) >= 0:
-                if end > MAX_LINE_BYTES:
-                    raise self._garbled()
                 if line := bytes(held[:end]).strip():
                     yield line
                 del held[: end + 1]

@@ -13,11 +13,11 @@ from typing import cast
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.ollama_double import Card, Fault, OllamaDouble
 
 from partitioned_rag.errors import ContextLengthError, InputError, OllamaError
-from partitioned_rag.ollama_api import MAX_BODY_BYTES, ChatPart, Ollama, host_of
+from partitioned_rag.ollama_api import MAX_BODY_BYTES, MAX_ERROR_BYTES, ChatPart, Ollama, host_of
 from partitioned_rag.values import Message, Role
+from tests.ollama_double import Card, Fault, OllamaDouble
 
 PRIVATE = "xyzzy-4711"
 HELLO = (
@@ -124,6 +124,7 @@ def test_what_is_no_address_is_refused_without_being_quoted(value: str) -> None:
 @given(st.text() | st.from_regex(r"(https?://)?[\[\]a-z0-9:.%@/ -]{0,20}(:[0-9]{0,6})?"))
 @example("[[[:1")
 @example("http://:")
+@example("host:1/a b%2f/")
 def test_any_text_is_an_address_or_refused_and_reading_twice_changes_nothing(value: str) -> None:
     with contextlib.suppress(InputError):
         read = host_of(value)
@@ -272,6 +273,16 @@ def test_a_line_break_of_any_kind_in_a_reply_breaks_no_piece(line_break: str) ->
     said = f"one{line_break}two"
     with OllamaDouble(answer=lambda _: said) as double, Ollama(double.host) as ollama:
         assert "".join(part.text for part in chat(ollama)) == said
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\n\n \n"])
+def test_pieces_of_any_length_are_told_apart(
+    double: OllamaDouble, ollama: Ollama, line_end: bytes
+) -> None:
+    texts = ["a" * 300_000, "b", "", "c", "d" * 70_000, "e"]
+    lines = [json.dumps({"message": {"content": text}}).encode() for text in texts]
+    double.say(200, line_end.join([*lines, b'{"done": true}']) + line_end)
+    assert [part.text for part in chat(ollama)] == [*texts, ""]
 
 
 def test_half_characters_travel_there_and_come_back_as_a_replacement(
@@ -424,6 +435,9 @@ def test_another_server_on_that_port_is_not_taken_for_ollama(
     double.say(200, b"<html>hello</html>")
     with pytest.raises(OllamaError, match="cannot be read"):
         ollama.version()
+    double.say(200, b'{"response": "of another kind"}\n{"done": true}')
+    with pytest.raises(OllamaError, match="cannot be read"):
+        chat(ollama)
 
 
 def test_a_redirect_takes_no_prompt_elsewhere(double: OllamaDouble, ollama: Ollama) -> None:
@@ -551,9 +565,10 @@ def test_an_answer_that_would_fill_the_memory_is_refused(
     double.say(200, line * 70)
     with pytest.raises(OllamaError, match="cannot be read"):
         chat(ollama)
-    double.say(500, b'{"error": "' + b"1" * MAX_BODY_BYTES + b'"}')
-    with pytest.raises(OllamaError, match="HTTP 500"):
+    double.say(500, {"error": "out of memory" + "!" * 4 * MAX_ERROR_BYTES})
+    with pytest.raises(OllamaError) as caught:
         chat(ollama)
+    assert caught.value.what == "Ollama failed with HTTP 500"  # the rest was not even read
 
 
 def test_a_name_in_an_error_cannot_drive_a_terminal(ollama: Ollama) -> None:
@@ -614,7 +629,16 @@ def test_embedding_nothing_asks_nothing(double: OllamaDouble, ollama: Ollama) ->
 
 @pytest.mark.parametrize(
     "embeddings",
-    [b"[[1]]", b"[[1],[1,2]]", b"[[],[]]", b"[[1],[NaN]]", b'[[1],["2"]]', b"[[1],2]", b"null"],
+    [
+        b"[[1]]",
+        b"[[1],[1,2]]",
+        b"[[],[]]",
+        b"[[1],[NaN]]",
+        b'[["1"],["2"]]',
+        b'[[1,"2"],[1,"2"]]',
+        b"[[1],2]",
+        b"null",
+    ],
 )
 def test_vectors_that_are_none_are_refused(
     double: OllamaDouble, ollama: Ollama, embeddings: bytes
