@@ -282,6 +282,12 @@ class _Server(ThreadingHTTPServer):
             self.open_sockets.add(request)
         super().process_request(request, client_address)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client may go away at any time; anything else is a fault of the double."""
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, ConnectionError):
+            self.double.failures.append(error)
+
     def hang_up(self) -> None:
         """End connections that clients keep open for later."""
         for connection in self.open_sockets:

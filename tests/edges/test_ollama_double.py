@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.ollama_double import Card, Fault, OllamaDouble, pieces, render
 
 Json = dict[str, object]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ollama_double import Card, OllamaDouble
 
 from partitioned_rag.errors import OllamaError, StaleSourcesError
 from partitioned_rag.ollama_api import Ollama
 from partitioned_rag.reply import Completion, answer, gather
 from partitioned_rag.values import CountKind, Message, Prompt, Reply, Role
+from tests.ollama_double import Card, OllamaDouble
 
 
 def prompt_of(text: str) -> Prompt:
