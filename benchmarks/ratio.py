@@ -1,0 +1,69 @@
+"""Questions with a ratio for an answer: both sides on the same input, in one run, taking turns."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("chromadb", "sentence-transformers", "torch", "tokenizers", "numpy")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Time one call, wall clock."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def ratios(
+    ours: Callable[[], float], theirs: Callable[[], float], *, runs: int
+) -> dict[str, float]:
+    """Measure two sides in turn and compare them pair by pair.
+
+    Args:
+        ours: Gives a figure of ours, say seconds.
+        theirs: Gives the same figure of the other side.
+        runs: How many pairs; the first pair warms up and is not counted.
+
+    Returns:
+        The median, lowest and highest of `ours / theirs`, and the medians of the two figures.
+    """
+    pairs = [(ours(), theirs()) for _ in range(runs + 1)][1:]
+    quotients = [a / b for a, b in pairs]
+    return {
+        "ratio_median": statistics.median(quotients),
+        "ratio_min": min(quotients),
+        "ratio_max": max(quotients),
+        "ours_median": statistics.median(a for a, _ in pairs),
+        "theirs_median": statistics.median(b for _, b in pairs),
+        "runs": runs,
+    }
+
+
+def machine() -> dict[str, object]:
+    """Say on what it was measured."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = names[0].split(":", 1)[1].strip() if names else cpu
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def save(name: str, answers: dict[str, object]) -> None:
+    """Write the answers of a script to `results/NAME.json` and print them."""
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"machine": machine(), "answers": answers}, indent=2, sort_keys=True)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    print(text)
