@@ -1,1 +1,70 @@
-"""A retrieval-augmented, partitioned context engine: give the model no secrets to keep."""
+"""A retrieval-augmented, partitioned context engine: give the model no secrets to keep.
+
+>>> import partitioned_rag
+>>> "OMBox" in partitioned_rag.__all__
+True
+"""
+
+from partitioned_rag.box import OMBox
+from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.errors import (
+    BoxError,
+    ContactError,
+    EmbedderError,
+    InputError,
+    MessageTooLongError,
+    OllamaError,
+    PragError,
+    StaleSourcesError,
+    StoreError,
+    WorkError,
+)
+from partitioned_rag.values import (
+    Audience,
+    BoxStatus,
+    Hit,
+    IndexReport,
+    Message,
+    Omitted,
+    PartitionReport,
+    PartitionStatus,
+    Progress,
+    Prompt,
+    Reply,
+    Skip,
+    SkipReason,
+    Timings,
+    Turn,
+)
+from partitioned_rag.view import View
+
+__all__ = [
+    "Audience",
+    "BoxError",
+    "BoxStatus",
+    "ContactError",
+    "Embedder",
+    "EmbedderError",
+    "Hit",
+    "IndexReport",
+    "InputError",
+    "Message",
+    "MessageTooLongError",
+    "OMBox",
+    "OllamaError",
+    "Omitted",
+    "PartitionReport",
+    "PartitionStatus",
+    "PragError",
+    "Progress",
+    "Prompt",
+    "Reply",
+    "Skip",
+    "SkipReason",
+    "StaleSourcesError",
+    "StoreError",
+    "Timings",
+    "Turn",
+    "View",
+    "WorkError",
+]

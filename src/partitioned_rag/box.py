@@ -15,7 +15,7 @@ from partitioned_rag.durable import make_private_folder, sweep, write_whole
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.errors import BoxError, ContactError, PragError, StoreError
-from partitioned_rag.identity import Survey, audience_of, survey
+from partitioned_rag.identity import Survey, audience_of, identify, survey
 from partitioned_rag.partition import Partition
 from partitioned_rag.values import (
     BoxStatus,
@@ -156,7 +156,7 @@ class OMBox:
         names = readable(audience, there.partitions)
         self._prepare_index()
         handles = {name: self._partition(name) for name in names}
-        own = [name for name in names if name in audience.contacts]
+        own = [name for name in names if str(name) in map(str, audience.contacts)]
         return View(
             audience,
             handles,
@@ -171,8 +171,7 @@ class OMBox:
         Raises:
             ContactError: The id is malformed or reserved.
         """
-        (name,) = audience_of([contact]).contacts
-        return name in self._survey()[0].partitions
+        return identify(contact) in map(str, self._survey()[0].partitions)
 
     def status(self) -> BoxStatus:
         """Say what the box holds; changes nothing and loads no model."""

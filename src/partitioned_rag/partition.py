@@ -53,11 +53,19 @@ class Quote(Protocol):
     """A span of a source and the text that stood there."""
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """As in `Source.path`."""
+        ...
+
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """Where it begins in the text that was read."""
+        ...
+
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """Where it ends."""
+        ...
 
 
 class Partition:
@@ -341,8 +349,7 @@ class Partition:
 
 def _plan(indexed: Mapping[str, IndexedSource], sources: Mapping[str, Source]) -> SyncPlan:
     known = {
-        path: Known(stamp=each.source.stamp, settled=each.settled)
-        for path, each in indexed.items()
+        path: Known(stamp=each.source.stamp, settled=each.settled) for path, each in indexed.items()
     }
     return plan(known, sources)
 

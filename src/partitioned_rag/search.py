@@ -41,6 +41,8 @@ def search(
         InputError: The question is blank.
         StaleSourcesError: Sources kept changing while they were searched.
     """
+    # Halves of surrogate pairs, as in a shell's argument that is not UTF-8, are no text.
+    question = question.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if not question.strip():
         raise InputError("the question is empty", fix="ask something")
     asked: list[Vector] = []

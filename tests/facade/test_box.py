@@ -152,7 +152,7 @@ def test_a_chat_that_grew_embeds_its_tail_alone(
     box: OMBox, folder: Path, embedder: CountingEmbedder
 ) -> None:
     lines = [
-        f"[2026-01-{1 + n // 24:02} {n % 24:02}:00:00] {'them' if n % 2 else 'me'}: turn {n} of {n * n}"
+        f"[2026-01-{1 + n // 24:02} {n % 24:02}:00:00] {'them' if n % 2 else 'me'}: {n} and {n * n}"
         for n in range(200)
     ]
     write(folder, {f"{FRIEND}/chat.log": "\n".join(lines) + "\n"})
@@ -252,8 +252,9 @@ def test_two_boxes_cannot_share_an_index_folder(folder: Path, tmp_path: Path) ->
     other = write(tmp_path / "Other", {"public/a.txt": "another box"})
     with OMBox(folder, "hashing", index=tmp_path / "index") as box:
         box.index()
-    with OMBox(other, "hashing", index=tmp_path / "index") as box, pytest.raises(
-        BoxError, match="another OMBox"
+    with (
+        OMBox(other, "hashing", index=tmp_path / "index") as box,
+        pytest.raises(BoxError, match="another OMBox"),
     ):
         box.index()
 

@@ -24,7 +24,7 @@ from partitioned_rag.values import (
 
 MAKER = Maker(embedder="test (1)", recipe="r1", dimensions=4)
 Vectors = npt.NDArray[np.float32]
-SECRET = "the vault is behind the blue door"
+HIDDEN = "the vault is behind the blue door"
 
 
 def reading(path: str, text: str = "text", *, inode: int = 4, settled: bool = True) -> Reading:
@@ -45,7 +45,7 @@ def chunks(path: str, texts: list[str]) -> list[Chunk]:
 
 
 def axis(number: int) -> Vectors:
-    return np.eye(4, dtype=np.float32)[number % 4]
+    return np.asarray(np.eye(4)[number % 4], dtype=np.float32)
 
 
 def put(store: Store, path: str, texts: list[str]) -> None:
@@ -236,14 +236,14 @@ def test_the_index_of_another_maker_is_begun_anew_and_it_is_said(
 
 
 def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(store: Store, folder: Path) -> None:
-    secret = Chunk(id=ChunkId("c1"), start=0, end=len(SECRET), text=SECRET)
-    store.put([(reading("friend/secret.txt"), [secret])], {SECRET: axis(0)})
-    assert store.nearest(axis(0), limit=1)[0].text == SECRET
+    secret = Chunk(id=ChunkId("c1"), start=0, end=len(HIDDEN), text=HIDDEN)
+    store.put([(reading("friend/secret.txt"), [secret])], {HIDDEN: axis(0)})
+    assert store.nearest(axis(0), limit=1)[0].text == HIDDEN
     store.remove(["friend/secret.txt"])
     store.close()  # closing folds the write-ahead log into the database
     holding = [path for path in folder.rglob("*") if path.is_file()]
     assert holding, "the index has files"
-    assert [path.name for path in holding if SECRET.encode() in path.read_bytes()] == []
+    assert [path.name for path in holding if HIDDEN.encode() in path.read_bytes()] == []
 
 
 def test_many_deletions_make_the_vectors_be_written_anew(store: Store, folder: Path) -> None:

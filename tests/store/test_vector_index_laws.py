@@ -1,7 +1,7 @@
 """What every `VectorIndex` must obey; a new one is added to `INDEXES` and inherits all of it."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,8 @@ rows = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0]), min_size=DIMENSIONS, max
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "vectors"
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "vectors"
 
 
 @pytest.mark.parametrize("make", INDEXES)

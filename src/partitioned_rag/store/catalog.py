@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
 
 from partitioned_rag.durable import make_private_file
 from partitioned_rag.store.index import DamagedError
@@ -45,9 +44,10 @@ CREATE TABLE chunks (
 CREATE INDEX chunks_of_a_source ON chunks (source_id, start);
 CREATE INDEX chunks_of_a_text ON chunks (text_sha256);
 """
-BATCH = 500  # bound parameters a statement
-
-T = TypeVar("T")
+CHUNKS = (
+    "SELECT chunks.id AS id, path, start, end, page, text, text_sha256"
+    " FROM chunks JOIN sources ON sources.id = source_id"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,7 @@ class Catalog:
         with damage():
             # Autocommit, so that each transaction is one that `transaction` wrote down.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
@@ -120,7 +121,7 @@ class Catalog:
     def meta(self) -> dict[str, str]:
         """Read what the index says of itself."""
         with damage():
-            return dict(self._db.execute("SELECT key, value FROM meta"))
+            return {row[0]: row[1] for row in self._db.execute("SELECT key, value FROM meta")}
 
     def set_meta(self, values: Mapping[str, str]) -> None:
         """Write what the index says of itself; within a `transaction`."""
@@ -129,22 +130,16 @@ class Catalog:
     def sources(self) -> dict[str, IndexedSource]:
         """List every source that was read, by path, skipped ones included."""
         with damage():
-            rows = self._db.execute(
-                "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, settled, content_sha256,"
-                " skip_reason, skip_detail FROM sources"
-            )
-            listed = (_source(*row) for row in rows)
+            listed = map(_source, self._db.execute("SELECT * FROM sources"))
             return {indexed.source.path: indexed for indexed in listed}
 
     def source(self, path: str) -> IndexedSource | None:
         """Look one source up."""
         with damage():
             row = self._db.execute(
-                "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, settled, content_sha256,"
-                " skip_reason, skip_detail FROM sources WHERE path = ?",
-                (os.fsencode(path),),
+                "SELECT * FROM sources WHERE path = ?", (os.fsencode(path),)
             ).fetchone()
-            return _source(*row) if row else None
+            return _source(row) if row else None
 
     def counts(self) -> tuple[int, int]:
         """Count the sources that are indexed, and their chunks."""
@@ -236,15 +231,15 @@ class Catalog:
         with damage():
             if paths is None:
                 return {ChunkId(row[0]) for row in self._db.execute("SELECT id FROM chunks")}
-            found: set[ChunkId] = set()
-            for marks, batch in _batches([os.fsencode(path) for path in paths]):
-                rows = self._db.execute(
+            return {
+                ChunkId(row[0])
+                for path in paths
+                for row in self._db.execute(
                     "SELECT chunks.id FROM chunks JOIN sources ON sources.id = source_id"
-                    f" WHERE path IN ({marks})",  # noqa: S608 — question marks alone
-                    batch,
+                    " WHERE path = ?",
+                    (os.fsencode(path),),
                 )
-                found.update(ChunkId(row[0]) for row in rows)
-            return found
+            }
 
     def vector_crc32(self) -> dict[ChunkId, int]:
         """List what the vector of each chunk must be."""
@@ -260,39 +255,32 @@ class Catalog:
         """
         found: dict[ChunkId, IndexedChunk] = {}
         with damage():
-            for marks, batch in _batches(list(ids)):
-                rows = self._db.execute(
-                    "SELECT chunks.id, path, start, end, page, text, text_sha256 FROM chunks"
-                    f" JOIN sources ON sources.id = source_id WHERE chunks.id IN ({marks})",  # noqa: S608
-                    batch,
-                )
-                for row in rows:
-                    found[ChunkId(row[0])] = _chunk(*row)
+            for chunk_id in ids:
+                for row in self._db.execute(f"{CHUNKS} WHERE chunks.id = ?", (chunk_id,)):
+                    found[chunk_id] = IndexedChunk(
+                        source=os.fsdecode(row["path"]), chunk=_chunk(row)
+                    )
         return found
 
     def chunks_within(self, path: str, start: int, end: int) -> list[Chunk]:
         """List the chunks of a source that share characters with a span, in order."""
         with damage():
             rows = self._db.execute(
-                "SELECT chunks.id, path, start, end, page, text, text_sha256 FROM chunks"
-                " JOIN sources ON sources.id = source_id"
-                " WHERE path = ? AND end > ? AND start < ? ORDER BY start",
+                f"{CHUNKS} WHERE path = ? AND end > ? AND start < ? ORDER BY start",
                 (os.fsencode(path), start, end),
             )
-            return [_chunk(*row).chunk for row in rows]
+            return [_chunk(row) for row in rows]
 
     def chunks_with_text(self, texts: Collection[str]) -> dict[str, ChunkId]:
         """Find, for each of some texts that is indexed anywhere here, a chunk that has it."""
-        by_hash = {text_hash(text): text for text in texts}
         found: dict[str, ChunkId] = {}
         with damage():
-            for marks, batch in _batches(list(by_hash)):
-                rows = self._db.execute(
-                    "SELECT text_sha256, min(id) FROM chunks"
-                    f" WHERE text_sha256 IN ({marks}) GROUP BY text_sha256",  # noqa: S608
-                    batch,
-                )
-                found.update((by_hash[row[0]], ChunkId(row[1])) for row in rows)
+            for text in texts:
+                (first,) = self._db.execute(
+                    "SELECT min(id) FROM chunks WHERE text_sha256 = ?", (text_hash(text),)
+                ).fetchone()
+                if first is not None:
+                    found[text] = ChunkId(first)
         return found
 
     def close(self) -> None:
@@ -323,51 +311,34 @@ def damage() -> Iterator[None]:
         raise DamagedError(f"{type(error).__name__} of the catalog") from error
 
 
-def _source(
-    path: bytes,
-    size_bytes: int,
-    mtime_ns: int,
-    ctime_ns: int,
-    inode: str,
-    settled: int,
-    content_sha256: str,
-    skip_reason: str | None,
-    skip_detail: str | None,
-) -> IndexedSource:
-    name = os.fsdecode(path)
+def _source(row: sqlite3.Row) -> IndexedSource:
+    path = os.fsdecode(row["path"])
+    reason = row["skip_reason"]
     return IndexedSource(
         source=Source(
-            path=name,
+            path=path,
             stamp=Stamp(
-                size_bytes=size_bytes, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=int(inode)
+                size_bytes=row["size_bytes"],
+                mtime_ns=row["mtime_ns"],
+                ctime_ns=row["ctime_ns"],
+                inode=int(row["inode"]),
             ),
         ),
-        settled=bool(settled),
-        content_sha256=content_sha256,
-        skip=Skip(source=name, reason=SkipReason(skip_reason), detail=skip_detail or "")
-        if skip_reason
+        settled=bool(row["settled"]),
+        content_sha256=row["content_sha256"],
+        skip=Skip(source=path, reason=SkipReason(reason), detail=row["skip_detail"])
+        if reason
         else None,
     )
 
 
-def _chunk(
-    chunk_id: str,
-    path: bytes,
-    start: int,
-    end: int,
-    page: int | None,
-    text: str,
-    text_sha256: bytes,
-) -> IndexedChunk:
-    if text_hash(text) != text_sha256:
+def _chunk(row: sqlite3.Row) -> Chunk:
+    if text_hash(row["text"]) != row["text_sha256"]:
         raise DamagedError("a chunk's text is not the one that was indexed")
-    return IndexedChunk(
-        source=os.fsdecode(path),
-        chunk=Chunk(id=ChunkId(chunk_id), start=start, end=end, text=text, page=page),
+    return Chunk(
+        id=ChunkId(row["id"]),
+        start=row["start"],
+        end=row["end"],
+        text=row["text"],
+        page=row["page"],
     )
-
-
-def _batches(values: Sequence[T]) -> Iterator[tuple[str, Sequence[T]]]:
-    for start in range(0, len(values), BATCH):
-        batch = values[start : start + BATCH]
-        yield ",".join("?" * len(batch)), batch

@@ -217,7 +217,7 @@ class Store:
             if chunk.id not in had
         }
         if new:
-            import numpy as np  # noqa: PLC0415 — vectors are here, so numpy is loaded
+            import numpy as np
 
             self._vectors().add(list(new), np.asarray(list(new.values()), dtype=np.float32))
         checksums = {chunk_id: crc32(vector.tobytes()) for chunk_id, vector in new.items()}
