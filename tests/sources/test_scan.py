@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -190,29 +192,37 @@ def test_links_between_two_folders_do_not_multiply(folder: Path) -> None:
     assert len(paths(folder)) == 4
 
 
-def test_a_very_deep_tree_is_walked_to_its_end(folder: Path) -> None:
-    depth = 1500
-    descriptor = os.open(folder, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir("d", dir_fd=descriptor)
-        below = os.open("d", os.O_RDONLY, dir_fd=descriptor)
+@pytest.fixture
+def deep(folder: Path) -> Iterator[Callable[[str, int], None]]:
+    """Makes a chain of folders of one name, and takes it away: pytest could not, by recursion."""
+
+    def make(name: str, depth: int) -> None:
+        descriptor = os.open(folder, os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir(name, dir_fd=descriptor)
+            below = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        os.close(os.open("end.txt", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
         os.close(descriptor)
-        descriptor = below
-    os.close(os.open("end.txt", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
-    os.close(descriptor)
-    assert paths(folder) == ["friend/" + "d/" * depth + "end.txt"]
+
+    yield make
+    subprocess.run(["/bin/rm", "-rf", folder], check=True)
 
 
-def test_a_path_longer_than_the_system_can_open_is_listed(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    name = "d" * 200
-    for _ in range(25):
-        os.mkdir(name, dir_fd=descriptor)
-        below = os.open(name, os.O_RDONLY, dir_fd=descriptor)
-        os.close(descriptor)
-        descriptor = below
-    os.close(descriptor)
+def test_a_very_deep_tree_is_walked_to_its_end(
+    folder: Path, deep: Callable[[str, int], None]
+) -> None:
+    deep("d", 1500)
+    assert paths(folder) == ["friend/" + "d/" * 1500 + "end.txt"]
+
+
+def test_a_path_longer_than_the_system_can_open_is_listed(
+    folder: Path, deep: Callable[[str, int], None]
+) -> None:
+    deep("d" * 200, 25)
     assert set(skips(folder).values()) == {SkipReason.SPECIAL_FILE}
+    assert paths(folder) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
