@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,26 @@ def test_closing_twice_is_harmless(folder: Path) -> None:
     readers = Readers(folder, FRIEND)
     readers.close()
     readers.close()
+
+
+def test_a_file_that_never_rests_is_read_as_not_settled(folder: Path) -> None:
+    path = folder / "a.txt"
+    path.write_text("x")
+    stop = threading.Event()
+
+    def write() -> None:
+        with path.open("ab", buffering=0) as file:
+            while not stop.is_set():
+                file.write(b"kites\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        taken = [take(folder, FRIEND, "friend/a.txt") for _ in range(20)]
+    finally:
+        stop.set()
+        writer.join()
+    assert not any(one.is_settled for one in taken)
+    for one in taken:
+        assert isinstance(one.content, bytes)
+        assert one.content.startswith(b"x")

@@ -102,8 +102,9 @@ def _entries(data: bytes) -> Iterator[Piece]:
 def _properties(data: bytes) -> Iterator[_Property]:
     # Judged as a whole, since a single name is too short to tell one charset from another; and
     # unfolded before it is decoded, since a fold may fall between the bytes of one character.
-    usual = likely_charset(data)
-    lines = iter(_FOLD.sub(b"", data).splitlines())
+    unfolded = _FOLD.sub(b"", data)
+    usual = likely_charset(unfolded)
+    lines = iter(unfolded.splitlines())
     for line in lines:
         found = _NAME.match(line)
         if not found:

@@ -29,13 +29,17 @@ _TURN = re.compile(
 
 
 class _Spoken(NamedTuple):
-    """A turn, found: its line is `[start:end]`, what was said begins at `said`."""
+    """A turn, found: its line is `[start:end]`, what was said is `[said:said_end]`.
+
+    The white space at the end of a line may be half of a line break that was said.
+    """
 
     start: int
     end: int
     at: str
     speaker: str
     said: int
+    said_end: int
 
 
 def read(raw: RawFile) -> Document:
@@ -82,7 +86,7 @@ def turns(document: Document) -> list[Turn]:
             end=turn.end,
             at=turn.at,
             speaker=turn.speaker,
-            text=text[turn.said : turn.end].replace(LINE_BREAK, "\n").strip(),
+            text=text[turn.said : turn.said_end].replace(LINE_BREAK, "\n").strip(),
             line=text[turn.start : turn.end],
         )
         for turn in _spoken(text)
@@ -100,9 +104,9 @@ def _spoken(text: str) -> Iterator[_Spoken]:
         yield _turn(text, found, len(text))
 
 
-def _turn(text: str, match: re.Match[str], end: int) -> _Spoken:
-    _, end = trimmed(text, match.start(), end)
-    return _Spoken(match.start(), end, match[1], match[2], min(match.end(), end))
+def _turn(text: str, match: re.Match[str], next_start: int) -> _Spoken:
+    start, end = trimmed(text, match.start(), next_start)
+    return _Spoken(start, end, match[1], match[2], match.end(), next_start)
 
 
 def _time(written: str) -> datetime | None:

@@ -62,8 +62,9 @@ def clean(text: str, *, run_break: str = "\n") -> str:
     def broken(run: re.Match[str]) -> str:
         if run.end() - run.start() <= MAX_RUN_CHARS:
             return run[0]
-        # A line break would only make a run of line breaks longer.
-        between = " " if run[1] in run_break else run_break
+        # The break must not make the run longer.
+        between = run_break.strip(" ") if run[1] == " " else run_break
+        between = " " if run[1] in between else between
         whole, rest = divmod(run.end() - run.start(), MAX_RUN_CHARS)
         stretches = [run[1] * MAX_RUN_CHARS] * whole + [run[1] * rest] * bool(rest)
         return between.join(stretches)

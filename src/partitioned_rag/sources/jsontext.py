@@ -43,35 +43,40 @@ def _values(text: str, name: str) -> list[_Json]:
     by_line = name.endswith((".jsonl", ".ndjson"))
     try:
         return _of_lines(text) if by_line else [_parse(text)]
-    except ValueError as error:
+    except _NotJsonError as error:
         # Each is found under the other's name; both must be right to the last character.
         try:
             return [_parse(text)] if by_line else _of_lines(text)
-        except ValueError:
-            raise Unreadable(SkipReason.CORRUPT, f"is not JSON{_place(error)}") from error
+        except _NotJsonError:
+            raise Unreadable(SkipReason.CORRUPT, f"is not JSON: line {error.line}") from error
 
 
 def _of_lines(text: str) -> list[_Json]:
     # Only a line feed: a JSON string may hold the other line ends that `splitlines` knows.
-    return [_parse(line) for line in text.split("\n") if line.strip()]
+    return [
+        _parse(line, first_line=number)
+        for number, line in enumerate(text.split("\n"), 1)
+        if line.strip()
+    ]
 
 
-def _parse(text: str) -> _Json:
-    # Numbers stay as they are written; a thousand digits are no reason to fail.
-    value: _Json | bool | None = json.loads(
-        text,
-        object_pairs_hook=_Object,
-        parse_int=str,
-        parse_float=str,
-        parse_constant=str,
-    )
+class _NotJsonError(Exception):
+    """A text breaks off or is broken in `line`, counted from 1."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def _parse(text: str, *, first_line: int = 1) -> _Json:
+    try:
+        # Numbers stay as they are written; a thousand digits are no reason to fail.
+        value: _Json | bool | None = json.loads(
+            text, object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=str
+        )
+    except json.JSONDecodeError as error:
+        raise _NotJsonError(first_line + error.lineno - 1) from error
     return _word(value) if value is None or isinstance(value, bool) else value
-
-
-def _place(error: ValueError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f": line {error.lineno}, column {error.colno}"
-    return ""
 
 
 def _word(value: bool | None) -> str:  # noqa: FBT001 - a JSON value, not a switch

@@ -110,17 +110,19 @@ def _payload(part: Message) -> bytes:
 
 
 def _headers(letter: Message) -> Iterator[str]:
-    # As they stand in the file: what `Message` gives has lost all bytes that are not ASCII.
+    # As they stand in the file: what `Message` gives has lost all bytes that are not ASCII. They
+    # are too few to tell their charset from; it is likely to be that of the letter's text.
+    charset = letter.get_content_charset() or "cp1252"
     items = [(name.lower(), value) for name, value in letter.raw_items()]
     for shown in _SHOWN:
         for name, value in items:
-            if name == shown.lower() and (words := _in_line(value)):
+            if name == shown.lower() and (words := _in_line(value, charset)):
                 yield f"{shown}: {words}"
 
 
-def _in_line(value: str) -> str:
+def _in_line(value: str, charset: str = "cp1252") -> str:
     """Decode a header into one line, so that none of its words can pose as another header."""
-    text = decode_leniently(value.encode("utf-8", "surrogateescape"))
+    text = decode_leniently(value.encode("utf-8", "surrogateescape"), declared=charset)
     text = _ENCODED_WORD.sub(_decoded_word, _BETWEEN_WORDS.sub(r"\1\2", text))
     return " ".join(text.split())
 
