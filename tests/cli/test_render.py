@@ -1,9 +1,10 @@
 """What a person sees: nothing that drives the terminal, nothing dropped, nothing too wide."""
 
 import re
+import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partitioned_rag.cli import render
@@ -46,6 +47,16 @@ def no_driving(text: str) -> bool:
         character != "\n" and (ord(character) < 32 or 0x7F <= ord(character) <= 0x9F)
         for character in text
     ) and not re.search("[\u202a-\u202e\u2066-\u2069\u2028\u2029\u061c\ud800-\udfff]", text)
+
+
+def columns(line: str) -> int:
+    return sum(
+        0
+        if unicodedata.combining(c) or unicodedata.category(c) in {"Cf", "Me", "Mn"}
+        # Wide and full-width characters take two.
+        else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in line
+    )
 
 
 def a_hit(text: str, *, source: str = "public/a.txt", page: int | None = None) -> Hit:
@@ -123,7 +134,11 @@ def test_a_clipped_name_fits_its_column(name: str, width: int) -> None:
     assert shown == render.visible(name) or shown.endswith("…")
 
 
+LONG = "日本" * 90 + "x" * 300 + " wörd" * 70 + "\x1b" * 40 + "\n" + "y" * 500
+
+
 @settings(deadline=None)
+@example(LONG, LONG)
 @given(texts, texts)
 def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str) -> None:
     skip = Skip(source=f"public/{name}", reason=SkipReason.CORRUPT, detail=text)
@@ -166,7 +181,7 @@ def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str)
     ]
     for one in shown:
         assert no_driving(one)
-        assert max(map(render.cells, one.split("\n"))) <= WIDTH, one
+        assert max(map(columns, one.split("\n"))) <= WIDTH, one
 
 
 # ---------------------------------------------------------------- index and status
@@ -218,6 +233,14 @@ def test_files_of_no_partition_are_listed_or_counted() -> None:
     hidden = re.search(r"… and (\d+) more", shown)
     assert hidden is not None
     assert shown.count("outside partition (move it)") + int(hidden[1]) == 33
+
+
+def test_what_was_mended_and_what_failed_is_said() -> None:
+    shown = render.index(
+        a_report(PartitionReport(id=PUBLIC, note="made anew", error="the disk is full")),
+        width=WIDTH,
+    )
+    assert "  public: made anew\n  public: the disk is full\n" in shown
 
 
 def test_pending_files_are_said_with_what_to_do() -> None:
@@ -294,6 +317,7 @@ def test_a_bar_is_never_longer_than_its_whole_and_never_empty_for_something(
 ) -> None:
     bar = render.bar(part, whole, 20)
     assert len(bar) <= 20
+    assert bool(render.bar(part, 10**9, 20)) == (part > 0)
     assert bool(bar) == (part > 0)
 
 

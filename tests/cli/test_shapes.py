@@ -156,7 +156,7 @@ def test_status() -> None:
         embedder_version="v1",
         index_bytes=4,
     )
-    shape = shapes.status(found, host="http://h:1", version="0.9", models=("m",), problem="")
+    shape = shapes.status(found, host="http://h:1", version="0.9", models=("m",), problem="slow")
     assert decoded(shape) == {
         "box": "/box",
         "index": "/index",
@@ -172,7 +172,7 @@ def test_status() -> None:
             "running": True,
             "version": "0.9",
             "models": ["m"],
-            "problem": "",
+            "problem": "slow",
         },
     }
 

@@ -1,0 +1,146 @@
+"""What several commands ask for, and the environment, which is read here and nowhere else.
+
+Floor: street.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from partitioned_rag.cli import terminal
+
+if TYPE_CHECKING:
+    from partitioned_rag.box import OMBox
+    from partitioned_rag.view import View
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+MOST_HITS = 1000
+
+
+def open_box(
+    box: str | None, embedder: str | None, *, notify: Callable[[str], None] = terminal.note
+) -> "OMBox":
+    """Open the OMBox that the options and the environment name.
+
+    Args:
+        box: Its folder; `~/Desktop/OMBox` if that exists, else `~/OMBox`, where none is named.
+        embedder: As in `OMBox`.
+        notify: Told of waiting and of rebuilding.
+
+    Raises:
+        InputError, EmbedderError: As `OMBox`.
+    """
+    from partitioned_rag.box import OMBox  # noqa: PLC0415 — a door: `--help` needs no engine
+
+    return OMBox(
+        box or _usual_box(),
+        embedder,
+        index=os.environ.get("PRAG_INDEX") or None,
+        ollama_host=ollama_host(),
+        notify=notify,
+    )
+
+
+def ollama_host() -> str | None:
+    """Say where the environment has Ollama."""
+    return os.environ.get("OLLAMA_HOST") or None
+
+
+def open_view(opened: "OMBox", contacts: Sequence[str]) -> "View":
+    """Make the view of those who were named, and tell what could surprise about it.
+
+    Raises:
+        ContactError: As `OMBox.view`.
+    """
+    view = opened.view(*contacts)
+    read = ", ".join(view.partitions) or "nothing"
+    alone = len(view.audience.contacts) == 1
+    for contact in view.audience.contacts:
+        if not opened.has_folder(contact):
+            reading = f": reading {read} alone" if alone else ""
+            terminal.note(f"contact {contact} has no folder in this OMBox{reading}")
+    if len(view.audience.contacts) > 1:
+        them = ", ".join(view.audience.contacts)
+        terminal.note(f"for {them} together, reading what each of them may read: {read}")
+    return view
+
+
+def _usual_box() -> Path:
+    on_desktop = Path.home() / "Desktop" / "OMBox"
+    return on_desktop if on_desktop.exists() else Path.home() / "OMBox"
+
+
+# ---------------------------------------------------------------- options
+
+
+def box_options(command: Command) -> Command:
+    """Add what every command takes: which OMBox, which embedder, and whether to print JSON."""
+    for option in (
+        click.option("as_json", "--json", is_flag=True, help="Print one JSON object instead."),
+        click.option(
+            "--embedder",
+            metavar="NAME",
+            envvar="PRAG_EMBEDDER",
+            help="What turns text into vectors: all-MiniLM-L6-v2, hashing, ollama:MODEL, or the "
+            "folder of a sentence-transformers model.  [$PRAG_EMBEDDER, else all-MiniLM-L6-v2]",
+        ),
+        click.option(
+            "--box",
+            metavar="DIR",
+            envvar="PRAG_BOX",
+            help="The OMBox.  [$PRAG_BOX, else ~/Desktop/OMBox if there is one, else ~/OMBox]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def audience_option(command: Command) -> Command:
+    """Add `--as`."""
+    return click.option(
+        "contacts",
+        "--as",
+        metavar="CONTACT",
+        multiple=True,
+        help="Who will see the answer: a phone number or the name of a folder. Several times for "
+        "several people, who read what each of them may read. Without it: public alone.",
+    )(command)
+
+
+def model_options(command: Command) -> Command:
+    """Add what shapes a prompt: the model and the budget."""
+    for option in (
+        click.option(
+            "--budget",
+            metavar="TOKENS",
+            type=click.IntRange(min=1),
+            help="Tokens the prompt may take.  [the model's window less room for the reply: 3584]",
+        ),
+        click.option(
+            "--model",
+            metavar="MODEL",
+            envvar="PRAG_MODEL",
+            help="The Ollama model to ask.  [$PRAG_MODEL, else gemma4]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def question_argument(command: Command) -> Command:
+    """Add the question, which is one argument."""
+    return click.argument(
+        "question", metavar="QUESTION", nargs=-1, required=True, callback=_one_question
+    )(command)
+
+
+def _one_question(
+    _context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]
+) -> str:
+    if len(words) > 1:
+        raise click.UsageError(f"put the question in quotes: it came as {len(words)} words")
+    return words[0]
