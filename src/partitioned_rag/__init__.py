@@ -10,6 +10,7 @@ from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.errors import (
     BoxError,
     ContactError,
+    ContextLengthError,
     EmbedderError,
     InputError,
     MessageTooLongError,
@@ -43,6 +44,7 @@ __all__ = [
     "BoxError",
     "BoxStatus",
     "ContactError",
+    "ContextLengthError",
     "Embedder",
     "EmbedderError",
     "Hit",

@@ -18,6 +18,9 @@ ContactId = NewType("ContactId", str)
 PartitionId = NewType("PartitionId", str)
 """The name of a folder that is a unit of isolation. Only `identity` makes one."""
 
+PUBLIC = PartitionId("public")
+"""The partition that everyone may read."""
+
 ChunkId = NewType("ChunkId", str)
 """Made of source path (which begins with the partition), span and text, never of text alone."""
 

@@ -1,1 +1,1 @@
-
+"""What is said to the model: our own words, text from outside made harmless, and what fits."""

@@ -1,1 +1,1 @@
-
+"""Token counts for the model at hand."""

@@ -1,0 +1,144 @@
+"""Candidates of each partition → hits: merged by exact score, overlapping spans joined.
+
+Floor: core, pure. A candidate's place follows from its own score and source alone, so what one
+partition offers never changes the score of another's. No order comes from the order of the input.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from partitioned_rag.values import Candidate, Hit, PartitionId
+
+MAX_SPAN_CHARS = 4_000
+"""A span that was joined of several grows no further: no source fills an answer by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """A candidate, or several that were joined; `place` and `score` are those of the best."""
+
+    place: int
+    score: float
+    partition: PartitionId
+    source: str
+    start: int
+    end: int
+    text: str
+    page: int | None
+
+
+def rank(by_partition: Mapping[PartitionId, Sequence[Candidate]], *, k: int) -> list[Hit]:
+    """Merge what the partitions offer into hits, best first.
+
+    Candidates are taken from the best on, ties by source and then by place in it, until there are
+    `k` spans. One that overlaps or touches a span taken before, in the same source, is joined to
+    it, and may join two; the span keeps the score and the rank of its best member. They stay apart
+    where their texts do not agree, or where the whole would exceed `MAX_SPAN_CHARS`.
+
+    So each hit of `k` lies within a hit of `k + 1` that ranks no lower.
+
+    Args:
+        by_partition: In any order; scores of all of them are on one scale.
+        k: How many hits are wanted, at least 1.
+
+    Raises:
+        ValueError: `k` is less than 1, or a score is infinite or not a number.
+    """
+    if k < 1:
+        raise ValueError("k must be at least 1")
+    spans: dict[tuple[PartitionId, str], list[_Span]] = {}
+    many = 0
+    for place, (partition, candidate) in enumerate(_in_order(by_partition)):
+        if many == k:
+            break
+        known = spans.get((partition, candidate.source), [])
+        grown = _taken(
+            _Span(
+                place=place,
+                score=candidate.score,
+                partition=partition,
+                source=candidate.source,
+                start=candidate.start,
+                end=candidate.end,
+                text=candidate.text,
+                page=candidate.page,
+            ),
+            known,
+        )
+        spans[partition, candidate.source] = grown
+        many += len(grown) - len(known)
+    best_first = sorted(chain.from_iterable(spans.values()), key=lambda span: span.place)
+    return [
+        Hit(
+            rank=number,
+            score=span.score,
+            partition=span.partition,
+            source=span.source,
+            start=span.start,
+            end=span.end,
+            text=span.text,
+            page=span.page,
+        )
+        for number, span in enumerate(best_first, start=1)
+    ]
+
+
+def _in_order(
+    by_partition: Mapping[PartitionId, Sequence[Candidate]],
+) -> Sequence[tuple[PartitionId, Candidate]]:
+    offered = [(name, each) for name, candidates in by_partition.items() for each in candidates]
+    if not all(math.isfinite(each.score) for _, each in offered):
+        raise ValueError("scores must be finite")
+    return sorted(
+        offered,
+        key=lambda one: (
+            -one[1].score,
+            one[1].source,
+            one[1].start,
+            one[1].end,
+            one[1].text,
+            one[1].page or 0,
+            one[0],
+        ),
+    )
+
+
+def _taken(span: _Span, spans: Sequence[_Span]) -> list[_Span]:
+    """Add a span to those taken before in its source, joined to whichever it can be joined to."""
+    for other in spans:
+        joined = _joined(other, span)
+        if joined is not None:
+            return _taken(joined, [each for each in spans if each is not other])
+    return [*spans, span]
+
+
+def _joined(one: _Span, other: _Span) -> _Span | None:
+    """Join two spans of one source, if they meet and their texts make one."""
+    first, second = sorted((one, other), key=lambda each: (each.start, -each.end))
+    if second.start > first.end or not (_is_whole(first) and _is_whole(second)):
+        return None
+    shared = min(first.end, second.end) - second.start
+    at = second.start - first.start
+    if first.text[at : at + shared] != second.text[:shared]:
+        return None
+    text = first.text + second.text[shared:]
+    if len(text) > max(MAX_SPAN_CHARS, len(first.text), len(second.text)):
+        return None
+    best = min(one, other, key=lambda each: each.place)
+    return _Span(
+        place=best.place,
+        score=best.score,
+        partition=first.partition,
+        source=first.source,
+        start=first.start,
+        end=max(first.end, second.end),
+        text=text,
+        page=first.page,
+    )
+
+
+def _is_whole(span: _Span) -> bool:
+    """Say whether the text is all of the span; else what two of them share cannot be told."""
+    return len(span.text) == span.end - span.start
