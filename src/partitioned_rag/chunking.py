@@ -33,8 +33,11 @@ MAX_OVERLAP_CHARS = MAX_CHUNK_CHARS // 8
 BLOCK_CHARS = 8 * MAX_CHUNK_CHARS
 
 _NOT_SPACE = re.compile(r"\S")
-# A sentence ends after its stop and what closes behind it, or with its line.
-_SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)|[。！？．｡।॥؟۔]+["'”’»)\]」』）]*|\n""")
+# A sentence ends after its stop and what closes behind it, or with its line. A run of stops is
+# tried from its beginning alone and never given back, or a page of dots would take its square.
+_SENTENCE_END = re.compile(
+    r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s)|[。！？．｡।॥؟۔]+["'”’»)\]」』）]*|\n"""
+)
 # What belongs to the character before it though it is no combining mark: joiner and variations.
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
@@ -147,6 +150,7 @@ class _Cutter:
         self._window_tokens = window_tokens
         self._target_tokens = min(TARGET_TOKENS, window_tokens)
         self._run: list[_Piece] = []
+        self._run_tokens = self._run_turns = 0
         self._block = _Block(start=0, end=0, token_starts=())
 
     # ------------------------------------------------------------ whole pieces
@@ -162,15 +166,16 @@ class _Cutter:
         if is_short:
             piece = replace(piece, tokens=self._count(piece.start, piece.end))
         if is_short and self._fits(piece):
-            self._run.append(piece)
+            self._append(piece)
             return
         headings = self._release_headings()
         self.close()
         if is_short and piece.tokens <= self._most_tokens_alone(piece.kind):
-            self._run = headings
-            if _tokens([*headings, piece]) > self._window_tokens or self._is_wide(piece):
+            for heading in headings:
+                self._append(heading)
+            if self._run_tokens + piece.tokens > self._window_tokens or self._is_wide(piece):
                 self.close()
-            self._run.append(piece)
+            self._append(piece)
         else:
             self._take_apart(piece, headings)
 
@@ -182,10 +187,16 @@ class _Cutter:
         for part in self._parts(start, end, most_tokens=self._window_tokens, overlap_tokens=0):
             self._add(part, self._run)
         self._run = []
+        self._run_tokens = self._run_turns = 0
+
+    def _append(self, piece: _Piece) -> None:
+        self._run.append(piece)
+        self._run_tokens += piece.tokens
+        self._run_turns += piece.kind is SegmentKind.TURN
 
     def _has_substance(self) -> bool:
         only_headings = all(piece.kind is SegmentKind.HEADING for piece in self._run)
-        return not only_headings and 4 * _tokens(self._run) >= self._target_tokens
+        return not only_headings and 4 * self._run_tokens >= self._target_tokens
 
     def _most_tokens_alone(self, kind: SegmentKind) -> int:
         keeps_whole = kind in (SegmentKind.TURN, SegmentKind.ROW)
@@ -194,10 +205,13 @@ class _Cutter:
     def _fits(self, piece: _Piece) -> bool:
         if not self._run:
             return piece.tokens <= self._most_tokens_alone(piece.kind)
-        pieces = [*self._run, piece]
-        turns = sum(piece.kind is SegmentKind.TURN for piece in pieces)
+        turns = self._run_turns + (piece.kind is SegmentKind.TURN)
         most_tokens = min(CHAT_TOKENS, self._target_tokens) if turns else self._target_tokens
-        return turns <= CHAT_TURNS and _tokens(pieces) <= most_tokens and not self._is_wide(piece)
+        return (
+            turns <= CHAT_TURNS
+            and self._run_tokens + piece.tokens <= most_tokens
+            and not self._is_wide(piece)
+        )
 
     def _is_wide(self, piece: _Piece) -> bool:
         return bool(self._run) and piece.end - self._run[0].start > MAX_CHUNK_CHARS
@@ -213,6 +227,7 @@ class _Cutter:
         if 2 * (headings[-1].end - headings[0].start) > MAX_CHUNK_CHARS:
             return []
         del self._run[kept:]
+        self._run_tokens -= _tokens(headings)
         return headings
 
     # ------------------------------------------------------------ long pieces
@@ -233,7 +248,8 @@ class _Cutter:
                 self._add((start, end), pieces)
             else:
                 page = _page_at(start, pieces)
-                self._run = [replace(piece, start=start, tokens=self._count(start, end), page=page)]
+                tokens = self._count(start, end)
+                self._append(replace(piece, start=start, tokens=tokens, page=page))
 
     def _parts(
         self,
