@@ -1,0 +1,72 @@
+"""The promise: whatever was found stands in the prompt whole, or on its receipt with a reason."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from partitioned_rag.errors import MessageTooLongError
+from partitioned_rag.values import Hit, Omitted, Prompt, Role, Turn
+from partitioned_rag.view import PROMPT_HITS, PROMPT_TURNS
+from tests.properties.engines import Engine, Open
+from tests.worlds import World, build, recent_turns
+
+Place = tuple[str, int, int]
+
+
+def check_nothing_cut(
+    engine: Open, world: World, *, contacts: Sequence[str], question: str, budget: int
+) -> None:
+    """Compose a prompt and hold it against all that was there to be packed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        root = build(world, Path(scratch) / "OMBox")
+        running = engine(root)
+        try:
+            prompt = running.prompt(contacts, question, budget=budget)
+        except MessageTooLongError as error:
+            _is_too_long_by(error.excess_tokens, running, contacts, question, budget)
+        else:
+            hits = running.search(contacts, question, k=PROMPT_HITS)
+            turns = recent_turns(root, contacts, limit=PROMPT_TURNS)
+            if turns and turns[-1].text.split() == question.split():
+                turns.pop()  # it is the message itself
+            _is_whole(prompt, question, hits, turns)
+        finally:
+            running.close()
+
+
+def _is_whole(prompt: Prompt, question: str, hits: Sequence[Hit], turns: Sequence[Turn]) -> None:
+    assert prompt.tokens <= prompt.budget, "over budget"
+    assert sum(item.tokens for item in prompt.bill) == prompt.tokens, "the bill does not add up"
+    considered = _places([*hits, *turns])
+    accounted = _places([*prompt.hits, *prompt.turns, *prompt.omitted])
+    assert not considered - accounted, f"left out in silence: {considered - accounted}"
+    assert not accounted - considered, f"on the receipt and never found: {accounted - considered}"
+    sent = "\n".join(message.content for message in prompt.messages)
+    quoted = [(_place(hit), hit.text) for hit in prompt.hits]
+    quoted += [(_place(turn), turn.text) for turn in prompt.turns]
+    for place, text in quoted:
+        if all(character.isprintable() or character == "\n" for character in text):
+            assert text in sent, f"not whole: {place}"
+    assert prompt.messages[-1].role is Role.USER
+    assert prompt.messages[-1].content.endswith(question), "the message is not whole"
+
+
+def _is_too_long_by(
+    excess: int, engine: Engine, contacts: Sequence[str], question: str, budget: int
+) -> None:
+    assert excess > 0
+    fits = budget + excess
+    assert engine.prompt(contacts, question, budget=fits).tokens <= fits
+    with pytest.raises(MessageTooLongError):
+        engine.prompt(contacts, question, budget=fits - 1)
+
+
+def _places(all_of_them: Sequence[Hit | Turn | Omitted]) -> Counter[Place]:
+    return Counter(map(_place, all_of_them))
+
+
+def _place(each: Hit | Turn | Omitted) -> Place:
+    return each.source, each.start, each.end

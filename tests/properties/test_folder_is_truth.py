@@ -1,0 +1,68 @@
+"""What can be found is what is on disk, and an index that grew is the one that is made at once."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.properties.engines import Engine, RealEngine
+from tests.properties.folder_is_truth import AUDIENCES, EVERYTHING, FolderIsTruth
+from tests.strategies import examples
+
+
+class RealBox(FolderIsTruth):
+    """The product, which at the end is compared with an index made anew elsewhere."""
+
+    def open(self) -> Engine:
+        return RealEngine(self.root)
+
+    def teardown(self) -> None:
+        try:
+            fresh: Engine = RealEngine(self.root, index=self.root.parent / "fresh")
+            try:
+                self._compare(fresh)
+            finally:
+                fresh.close()
+        finally:
+            super().teardown()
+
+    def _compare(self, fresh: Engine) -> None:
+        for contacts in AUDIENCES:
+            grown = self.engine.search(contacts, "the tide", k=EVERYTHING)
+            assert grown == fresh.search(contacts, "the tide", k=EVERYTHING)
+        reports = [
+            {name: (report.sources, report.chunks, report.skipped) for name, report in all_.items()}
+            for all_ in (self.engine.index(), fresh.index())
+        ]
+        assert reports[0] == reports[1]
+
+
+@pytest.mark.slow
+def test_what_is_found_is_what_is_on_disk_whatever_happens_to_the_folder() -> None:
+    run_state_machine_as_test(RealBox, settings=settings(examples(25), stateful_step_count=15))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["before the search", "before the prompt"])
+def test_a_deleted_file_is_absent_from_the_next_answer(tmp_path: Path, moment: str) -> None:
+    for folder in ("public", "friend"):
+        (tmp_path / "OMBox" / folder).mkdir(parents=True)
+    victims = [f"friend/{n}.txt" for n in range(25)] + [f"public/{n}.txt" for n in range(25)]
+    for path in victims:
+        (tmp_path / "OMBox" / path).write_text(f"the tide of {path}")
+    engine = RealEngine(tmp_path / "OMBox")
+    try:
+        for number, path in enumerate(victims):
+            view = engine.box.view("friend")
+            if moment == "before the prompt":
+                assert path in {hit.source for hit in view.search(f"the tide of {path}", k=100)}
+            (tmp_path / "OMBox" / path).unlink()
+            if moment == "before the prompt":
+                prompt = view.prompt(f"the tide of {path}")
+                shown = {hit.source for hit in prompt.hits} | {o.source for o in prompt.omitted}
+            else:
+                shown = {hit.source for hit in view.search(f"the tide of {path}", k=100)}
+            assert shown == set(victims[number + 1 :])
+    finally:
+        engine.close()
