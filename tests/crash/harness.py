@@ -94,7 +94,7 @@ def _state(
         reports = opened.index().partitions
         state = [
             (
-                report.id,
+                str(report.id),
                 report.sources,
                 report.chunks,
                 [opened.view(*_reader(report.id)).search(q, k=100) for q in QUESTIONS],

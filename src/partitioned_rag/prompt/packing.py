@@ -79,7 +79,9 @@ def pack(
             excess_tokens=least - budget_tokens,
             fix="shorten it, or give a larger budget",
         )
-    taken_turns, left = _latest(turns, budget_tokens - least, budget_tokens, count)
+    share = min(budget_tokens - least, budget_tokens // CONVERSATION_SHARE)
+    taken_turns = _latest(turns, share, count)
+    left = budget_tokens - _cost(_compose(said, (), taken_turns), count)
     shown = [hit for hit in hits if not _is_within(hit, taken_turns)]
     taken_hits = _that_fit(shown, left, count)
     messages = _compose(said, taken_hits, taken_turns)
@@ -106,20 +108,15 @@ def pack(
     )
 
 
-def _latest(
-    turns: Sequence[Turn], left: int, budget_tokens: int, count: Count
-) -> tuple[Sequence[Turn], int]:
-    """Take the newest turns without a gap; give them oldest first, and what is left for hits."""
-    share = min(left, budget_tokens // CONVERSATION_SHARE)
+def _latest(turns: Sequence[Turn], left: int, count: Count) -> Sequence[Turn]:
+    """Take the newest turns without a gap; give them oldest first."""
     first = len(turns)
     while first:
-        cost = count("\n" + neutralise(turns[first - 1].text)) + MESSAGE_OVERHEAD_TOKENS
-        if cost > share:
+        left -= count("\n" + neutralise(turns[first - 1].text)) + MESSAGE_OVERHEAD_TOKENS
+        if left < 0:
             break
-        share -= cost
-        left -= cost
         first -= 1
-    return turns[first:], left
+    return turns[first:]
 
 
 def _that_fit(hits: Sequence[Hit], left: int, count: Count) -> list[Hit]:
