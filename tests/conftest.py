@@ -1,6 +1,7 @@
 """What holds for every test: how many examples, a home of its own, and no network."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,14 @@ settings.register_profile("quick", parent=COMMON, max_examples=10, derandomize=T
 settings.register_profile("ci", parent=COMMON, max_examples=100, derandomize=True)
 settings.register_profile("thorough", parent=COMMON, max_examples=2_000)
 settings.load_profile("ci")
+
+# Most of the time of a test that indexes goes into waiting for a disk; killing a process does not
+# lose what a memory disk holds, so nothing is proved less. A small one, as containers have, is
+# left alone.
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108
+ROOM_BYTES = 2 << 30
+if os.access(MEMORY_DISK, os.W_OK) and shutil.disk_usage(MEMORY_DISK).free > ROOM_BYTES:
+    os.environ.setdefault("TMPDIR", str(MEMORY_DISK))
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OURS = ("PRAG_", "OLLAMA_", "HF_", "TRANSFORMERS_", "NO_COLOR")
