@@ -130,7 +130,8 @@ def test_everything_considered_is_packed_or_omitted_exactly_once(
     prompt = packed(message, hits, turns, budget, count)
     if prompt is None:
         return
-    everything = [(each.source, each.start, each.end) for each in (*hits, *turns)]
+    considered: list[Hit | Turn] = [*hits, *turns]
+    everything = [(each.source, each.start, each.end) for each in considered]
     stands: list[Hit | Turn | Omitted] = [*prompt.hits, *prompt.turns, *prompt.omitted]
     placed = [(each.source, each.start, each.end) for each in stands]
     assert sorted(placed) == sorted(everything)
