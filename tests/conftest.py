@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ MEMORY_DISK = Path("/dev/shm")  # noqa: S108
 ROOM_BYTES = 2 << 30
 if os.access(MEMORY_DISK, os.W_OK) and shutil.disk_usage(MEMORY_DISK).free > ROOM_BYTES:
     os.environ.setdefault("TMPDIR", str(MEMORY_DISK))
+    tempfile.tempdir = os.environ["TMPDIR"]  # for this process, which has chosen already
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OURS = ("PRAG_", "OLLAMA_", "HF_", "TRANSFORMERS_", "NO_COLOR")
