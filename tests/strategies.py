@@ -228,7 +228,7 @@ def _elsewhere(draw: st.DrawFn, known: World, contact: str) -> dict[str, bytes]:
             world |= _mirrored(draw, known, name)
         elif kind == "crowd":
             text = draw(sentences()).encode()
-            world |= {f"{name}/{n}.txt": text + b" %d" % n for n in range(25)}
+            world |= {f"{name}/{n}.txt": text + b" %d" % n for n in range(12)}
         else:
             kinds = BROKEN + HOSTILE if draw(st.integers(0, 9)) == 0 else BROKEN
             world |= {f"{name}/{n}.txt": content for n, content in enumerate(kinds)}

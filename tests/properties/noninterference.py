@@ -7,7 +7,6 @@ errors. Others ask questions too, before it does.
 
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
@@ -18,7 +17,7 @@ from partitioned_rag.errors import PragError
 from partitioned_rag.values import PartitionReport
 from tests.properties.engines import Engine, Open
 from tests.strategies import PUBLIC, Story
-from tests.worlds import apply, build
+from tests.worlds import apply, build, scratch
 
 K = 20
 BUDGET = 300
@@ -54,8 +53,8 @@ def check_noninterference(
 
 def live(engine: Open, story: Story, *, contacts: Sequence[str], question: str) -> list[Seen]:
     """Say what an audience sees before, during and after a story."""
-    with tempfile.TemporaryDirectory() as scratch:
-        root = build(story.world, Path(scratch) / "OMBox")
+    with scratch() as folder:
+        root = build(story.world, Path(folder) / "OMBox")
         running = engine(root)
         try:
             made = _told(root, lambda: {} if story.rounds else _reports(running, contacts))
@@ -93,7 +92,8 @@ def _plain(value: object) -> object:
 
 
 def _reports(engine: Engine, contacts: Sequence[str]) -> dict[str, PartitionReport]:
-    return {name: report for name, report in engine.index().items() if name in (PUBLIC, *contacts)}
+    readable = (PUBLIC, *contacts) if len(contacts) == 1 else (PUBLIC,)
+    return {name: report for name, report in engine.index().items() if name in readable}
 
 
 def _let_others_ask(engine: Engine, root: Path, contacts: Sequence[str], question: str) -> None:

@@ -1,6 +1,5 @@
 """The promise: whatever was found stands in the prompt whole, or on its receipt with a reason."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from partitioned_rag.errors import MessageTooLongError
 from partitioned_rag.values import Hit, Omitted, Prompt, Role, Turn
 from partitioned_rag.view import PROMPT_HITS, PROMPT_TURNS
 from tests.properties.engines import Engine, Open
-from tests.worlds import World, build, recent_turns
+from tests.worlds import World, build, recent_turns, scratch
 
 Place = tuple[str, int, int]
 
@@ -20,8 +19,8 @@ def check_nothing_cut(
     engine: Open, world: World, *, contacts: Sequence[str], question: str, budget: int
 ) -> None:
     """Compose a prompt and hold it against all that was there to be packed."""
-    with tempfile.TemporaryDirectory() as scratch:
-        root = build(world, Path(scratch) / "OMBox")
+    with scratch() as folder:
+        root = build(world, Path(folder) / "OMBox")
         running = engine(root)
         try:
             prompt = running.prompt(contacts, question, budget=budget)

@@ -40,7 +40,7 @@ class RealBox(FolderIsTruth):
 
 @pytest.mark.slow
 def test_what_is_found_is_what_is_on_disk_whatever_happens_to_the_folder() -> None:
-    run_state_machine_as_test(RealBox, settings=settings(examples(25), stateful_step_count=15))
+    run_state_machine_as_test(RealBox, settings=settings(examples(60), stateful_step_count=15))
 
 
 @pytest.mark.slow

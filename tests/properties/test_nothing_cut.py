@@ -11,7 +11,7 @@ from tests.worlds import World
 
 
 @pytest.mark.slow
-@examples(40)
+@examples(100)
 @given(worlds(), sentences(), budgets(), st.sampled_from([[], ["friend"], ["friend", "mallory"]]))
 def test_whatever_was_found_is_in_the_prompt_or_on_its_receipt(
     world: World, question: str, budget: int, contacts: list[str]
