@@ -214,19 +214,21 @@ def reply(views: dict[str, View]) -> None:
             " from ollama.com, run `ollama serve` and `ollama pull qwen3:4b`, and come back."
         )
         return
-    wanted = os.environ.get("PRAG_MODEL") or next(iter(pulled), "")
+    talkers = [name for name in pulled if not re.search(r"embed|minilm|bge", name)]
+    usual = [name for name in talkers if name.startswith("gemma4")]
+    wanted = os.environ.get("PRAG_MODEL") or next(iter(usual + talkers), "")
     if not wanted:
         paragraph(
             "Ollama runs here and has no model yet: run `ollama pull qwen3:4b`, and come back."
         )
         return
     for who, view in views.items():
+        say(f"   {paint(f'to {who}', 'bold')} ({wanted})")
         try:
             answer = view.reply(QUESTION, model=wanted)
         except PragError as error:
             paragraph(str(error))
             return
-        say(f"   {paint(f'to {who}', 'bold')} ({wanted})")
         show_message("", answer.text.strip(), lines=6)
 
 

@@ -16,6 +16,7 @@ import partitioned_rag
 from partitioned_rag.cli.main import prag, run
 from partitioned_rag.tokens.estimate import estimator
 from partitioned_rag.values import CountKind, Message, Prompt, Role
+from tests.ollama_double import OllamaDouble
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -135,17 +136,28 @@ def test_the_demo_gives_four_askers_their_own_answers_and_fits_a_terminal(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")  # nobody serves the discard port
     before = sorted(OMBOX.rglob("*"))
-    tour["main"]()
+    with OllamaDouble() as ollama:
+        monkeypatch.setenv("OLLAMA_HOST", ollama.host)
+        tour["main"]()
     shown = capsys.readouterr().out
     assert shown.count(" 0 ok") == 6
     assert len(re.findall(r"\d,\d{3} LEAK", shown)) == 2  # in one pile of it all, and only there
     for source in ("public/schedule.txt", "15550100123/chat.log", "friend/notes.md"):
         assert source in shown
-    assert "ollama pull" in shown
+    assert len(re.findall(r"You said: Are you free on Sunday\?", shown)) == 4
     assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert sorted(OMBOX.rglob("*")) == before
+
+
+def test_without_ollama_the_demo_ends_in_what_to_do(
+    tour: dict[str, Callable[..., None]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")  # nobody serves the discard port
+    tour["reply"]({})
+    assert "`ollama pull" in capsys.readouterr().out
 
 
 def test_the_check_of_the_demo_sees_a_leak(
