@@ -8,7 +8,7 @@ import binascii
 import codecs
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from partitioned_rag.sources.composing import Piece, compose
@@ -144,6 +144,8 @@ def _shown(prop: _Property) -> list[str]:
     value = _unescaped(value).strip()
     if not value:
         return []
+    if prop.name == "DTEND":
+        value = _last_day(value)
     if prop.name in ("DTSTART", "DTEND", "DUE", "BDAY"):
         value = _time(value, _parameter(prop.parameters, "TZID"))
     label = _LABELS.get(prop.name, prop.name.removeprefix("X-").capitalize())
@@ -152,6 +154,24 @@ def _shown(prop: _Property) -> list[str]:
 
 def _unescaped(value: str) -> str:
     return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)
+
+
+def _last_day(value: str) -> str:
+    """Name the last day of what lasts whole days, as a person does.
+
+    A calendar names the day after it (RFC 5545, 3.6.1). A time of day is given back as it is.
+
+    >>> _last_day("20260817"), _last_day("20260817T090000")
+    ('20260816', '20260817T090000')
+    """
+    found = _DATE.fullmatch(value)
+    if not found or found[4]:
+        return value
+    try:
+        last = date(int(found[1]), int(found[2]), int(found[3])) - timedelta(days=1)
+    except (ValueError, OverflowError):
+        return value
+    return last.strftime("%Y%m%d")
 
 
 def _time(value: str, zone: str) -> str:
