@@ -63,11 +63,13 @@ def test_a_child_that_was_killed_is_replaced(reader: IsolatedReader) -> None:
 
 
 def test_a_child_that_hangs_is_given_up() -> None:
-    with contextlib.closing(IsolatedReader(wall_seconds_per_cpu_second=0.5)) as reader:
+    # More than a pipe takes, so that the child hangs before it has heard all of it.
+    large = RawFile(path="public/x.html", data=b"<p>" + b"kites " * 100_000)
+    with contextlib.closing(IsolatedReader(wall_seconds_per_cpu_second=0.3)) as reader:
         reader.read("HTML", PAGE)
         first = running(reader)
         os.kill(first, signal.SIGSTOP)
-        assert reader.read("HTML", PAGE).text == "Bring the kites."
+        assert reader.read("HTML", large).text.startswith("kites kites")
         assert running(reader) != first
         assert not Path(f"/proc/{first}").exists()
 
@@ -79,6 +81,7 @@ def test_work_without_end_is_a_timeout_and_the_next_file_is_read(reader: Isolate
     assert reader.read("HTML", PAGE).text == "Bring the kites."
 
 
+@pytest.mark.slow
 def test_what_needs_too_much_memory_is_too_large(reader: IsolatedReader) -> None:
     many = b"[" + b"{}," * 6_000_000 + b"{}]"
     assert verdict(reader, "JSON", many) is SkipReason.TOO_LARGE
@@ -164,12 +167,26 @@ def test_the_child_knows_nothing_of_our_environment(
     assert b"A_SECRET" not in environment
 
 
+def limits(reader: IsolatedReader) -> dict[str, str]:
+    lines = Path(f"/proc/{running(reader)}/limits").read_text().splitlines()
+    return {line[:26].strip(): line[26:].split()[0] for line in lines[1:]}
+
+
 def test_the_child_may_not_write_or_open_much(reader: IsolatedReader) -> None:
     reader.read("HTML", PAGE)
-    limits = Path(f"/proc/{running(reader)}/limits").read_text()
-    values = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()[1:]}
+    values = limits(reader)
     assert values["Max file size"] == "0"
     assert values["Max core file size"] == "0"
     assert values["Max open files"] == "16"
     assert int(values["Max cpu time"]) <= 20
     assert int(values["Max address space"]) < 2**31
+
+
+@pytest.mark.slow
+def test_time_is_counted_for_each_file_alone(reader: IsolatedReader) -> None:
+    reader.read("HTML", PAGE)
+    first = int(limits(reader)["Max cpu time"])
+    costly = b"<p " + b" ".join(b"a%d=1" % i for i in range(35_000)) + b">x"
+    reader.read("HTML", RawFile(path="public/x.html", data=costly))
+    reader.read("HTML", PAGE)
+    assert int(limits(reader)["Max cpu time"]) > first

@@ -62,6 +62,8 @@ def test_detection_costs_no_more_for_a_large_file_and_decodes_all_of_it() -> Non
         FRENCH.encode("utf-16-le"),
         b"text\0text",
         bytes(range(128, 256)) * 9,
+        b"\xe9\x01" * 100,
+        (FRENCH + "\n").encode("cp1252") * 1000 + b"\x01\x02\x03" * 50_000,
     ],
 )
 def test_what_does_not_fit_as_a_whole_is_refused(data: bytes) -> None:
@@ -84,15 +86,24 @@ def test_lenient_decoding_always_gives_text(data: bytes, declared: str) -> None:
     assert isinstance(decode_leniently(data, declared=declared), str)
 
 
-@given(st.text(max_size=50), st.integers(0, 3 * MAX_RUN_CHARS), st.sampled_from("a \n["))
+# The letters include half a character and none at all, as PDF and JSON may hold them.
+@given(
+    st.text(st.characters() | st.sampled_from("\0\ud83d\ude00")),
+    st.integers(0, 3 * MAX_RUN_CHARS),
+    st.sampled_from("a \n[\0"),
+)
 def test_clean_text_is_encodable_and_without_endless_runs(text: str, run: int, char: str) -> None:
     for run_break in ("\n", " ↵ "):
         cleaned = clean(text + char * run + text, run_break=run_break)
         cleaned.encode()
         assert "\0" not in cleaned
         assert char * (MAX_RUN_CHARS + 1) not in cleaned
-        assert cleaned.count(char) >= run
+        assert cleaned.count("\ufffd" if char == "\0" else char) >= run
         assert clean(cleaned, run_break=run_break) == cleaned
+
+
+def test_halves_of_a_character_that_belong_together_are_joined() -> None:
+    assert clean("\ud83d\ude00 \ude00\ud83d") == "\U0001f600 \ufffd\ufffd"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50))

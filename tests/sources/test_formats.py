@@ -132,6 +132,10 @@ def test_the_delimiter_is_found_in_the_rows(delimiter: str) -> None:
         assert text(name, rows) == "tea; price\ntea: Assam; price: 4.5"
 
 
+def test_a_cell_may_be_as_long_as_a_file() -> None:
+    assert text("a.csv", f'a,b\n1,"{"kites " * 50_000}end"').endswith("kites end")
+
+
 def test_a_lone_quote_is_a_character_and_swallows_nothing() -> None:
     assert text("a.csv", 'a,b\n1,"x\n2,y\n').endswith('a: 1; b: "x\na: 2; b: y')
     assert text("a.tsv", 'a\tb\n5"\t"x\n7\ty\n').endswith('a: 5"; b: "x\na: 7; b: y')
@@ -243,7 +247,10 @@ def test_the_charset_of_a_page_is_believed() -> None:
 
 
 def test_a_pdf_without_text_is_a_scan() -> None:
-    assert refusal("a.pdf", pdf("", "")) is SkipReason.NO_TEXT
+    with pytest.raises(Unreadable) as verdict:
+        document("a.pdf", pdf("", ""))
+    assert verdict.value.reason is SkipReason.NO_TEXT
+    assert "scan" in verdict.value.detail
 
 
 def test_a_pdf_cut_in_two_is_corrupt() -> None:
@@ -292,6 +299,11 @@ def test_of_alternatives_the_plain_text_is_read_else_the_html() -> None:
     assert text("a.eml", PARTS.format(kind="mixed", plain="plain")) == (
         "From: a\n\nplain\n\nhtml\n\nAttachment: bill.pdf"
     )
+
+
+def test_an_attached_text_is_named_and_not_read() -> None:
+    attached = PARTS.format(kind="mixed", plain="plain").replace("application/pdf", "text/plain")
+    assert text("a.eml", attached).endswith("html\n\nAttachment: bill.pdf")
 
 
 def test_a_letter_within_a_letter_is_read() -> None:

@@ -1,17 +1,19 @@
 """What holds of every reader, whatever it is given. A new format inherits all of it."""
 
+import itertools
 import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from partitioned_rag.sources.composing import MAX_RUN_CHARS
-from partitioned_rag.sources.raw import RawFile, Unreadable
+from partitioned_rag.sources.composing import MAX_RUN_CHARS, Piece, compose
+from partitioned_rag.sources.raw import MAX_SEGMENTS, RawFile, Unreadable
 from partitioned_rag.sources.registry import FORMATS, Format, read_here, recognise
-from partitioned_rag.values import Document
+from partitioned_rag.values import Document, SegmentKind, SkipReason
 from tests.sources.samples import GOOD, Sample, pdf
+from tests.strategies import examples
 
 EACH_SAMPLE = pytest.mark.parametrize("sample", GOOD, ids=lambda sample: sample.path)
 EACH_FORMAT = pytest.mark.parametrize("chosen", FORMATS, ids=lambda chosen: chosen.name)
@@ -30,8 +32,7 @@ def check_document(document: Document) -> None:
     assert not text[end:].strip()
     assert "\0" not in text
     text.encode()  # a lone surrogate cannot be encoded
-    run = re.search(rf"(.)\1{{{MAX_RUN_CHARS}}}", text, re.DOTALL)
-    assert run is None
+    assert all(sum(1 for _ in run) <= MAX_RUN_CHARS for _, run in itertools.groupby(text))
 
 
 def read_or_refuse(chosen: Format, path: str, data: bytes) -> Document | None:
@@ -73,7 +74,7 @@ def test_a_sample_cut_anywhere_is_read_or_refused(sample: Sample) -> None:
 
 
 @EACH_FORMAT
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.binary(min_size=1, max_size=400), ending=st.integers(0, 9))
 @example(data=b"\xff\xfe\x00\xd8", ending=0)
 @example(data=b"\xef\xbb\xbf", ending=0)
@@ -85,7 +86,7 @@ def test_arbitrary_bytes_are_read_or_refused(chosen: Format, data: bytes, ending
 
 
 @EACH_FORMAT
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_damaged_samples_are_read_or_refused(chosen: Format, data: st.DataObject) -> None:
     sample = data.draw(st.sampled_from([one for one in GOOD if one.format == chosen.name]))
@@ -101,13 +102,13 @@ def test_damaged_samples_are_read_or_refused(chosen: Format, data: st.DataObject
 
 
 @EACH_FORMAT
-@settings(max_examples=60)
+@examples(60)
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
 def test_any_utf8_text_is_read_or_refused(chosen: Format, text: str) -> None:
     read_or_refuse(chosen, f"public/x{chosen.endings[0]}", text.encode())
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff")))
 def test_prose_keeps_every_character_of_its_file(text: str) -> None:
     document = read_or_refuse(FORMATS[-1], "public/x.txt", b"begin " + text.encode())
@@ -125,3 +126,12 @@ def test_the_laws_notice_text_that_no_segment_holds() -> None:
 def test_a_pdf_knows_its_pages() -> None:
     document = read_here(FORMATS[1], RawFile(path="public/x.pdf", data=pdf("one", "", "three")))
     assert [(one.page, one.group) for one in document.segments] == [(1, 0), (3, 2)]
+
+
+def test_a_document_is_refused_while_it_grows_and_not_when_it_is_too_late() -> None:
+    for size_chars in (1, 1000):
+        pieces = (Piece(SegmentKind.ROW, "x" * size_chars) for _ in range(MAX_SEGMENTS + 9))
+        with pytest.raises(Unreadable) as refusal:
+            compose("public/x", pieces)
+        assert refusal.value.reason is SkipReason.TOO_LARGE
+        assert next(pieces).text

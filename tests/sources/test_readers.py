@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from partitioned_rag.sources.raw import MAX_FILE_BYTES
 from partitioned_rag.sources.registry import Readers
 from partitioned_rag.sources.scan import scan, stamp_of
 from partitioned_rag.values import Document, PartitionId, Reading, Skip, SkipReason, Source, Stamp
-from tests.sources.samples import GOOD
+from tests.sources.samples import GOOD, pdf
 
 FRIEND = PartitionId("friend")
 
@@ -84,11 +86,19 @@ def test_a_skipped_file_has_a_hash_too(folder: Path) -> None:
 def test_a_huge_file_is_refused_by_its_size_alone(folder: Path) -> None:
     with (folder / "sparse.txt").open("wb") as file:
         file.truncate(64 << 30)
+    before = characters_read()
     read = reading(folder, "sparse.txt")
+    assert characters_read() - before < 1 << 20
     assert isinstance(read.outcome, Skip)
     assert read.outcome.reason is SkipReason.TOO_LARGE
     assert read.content_sha256 == ""
     assert read.source.stamp.size_bytes == 64 << 30
+
+
+def characters_read() -> int:
+    """How much this process has read from files so far; 0 where the system does not say."""
+    count = Path("/proc/self/io")
+    return int(count.read_text().split()[1]) if count.exists() else 0
 
 
 def test_the_largest_file_allowed_is_read(folder: Path) -> None:
@@ -172,6 +182,21 @@ def test_a_file_is_settled_once_its_clock_has_ticked() -> None:
 def test_a_file_from_the_future_is_not_settled() -> None:
     stamp = Stamp(size_bytes=1, mtime_ns=9_000_000_000, ctime_ns=1, inode=1)
     assert not is_settled(stamp, 8_000_000_000)
+
+
+def test_a_hostile_format_is_not_read_in_this_process(folder: Path) -> None:
+    (folder / "a.pdf").write_bytes(pdf("kites"))
+    program = (
+        "import sys; from pathlib import Path; from partitioned_rag.sources import registry, scan\n"
+        f"folder = Path({str(folder)!r})\n"
+        "with registry.Readers(folder, 'friend') as readers:\n"
+        "    print(readers.read(scan.scan(folder, 'friend')[0]).outcome.text)\n"
+        "print({'pypdf', 'selectolax'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "kites\nset()\n"
 
 
 def test_closing_twice_is_harmless(folder: Path) -> None:

@@ -85,6 +85,8 @@ def test_special_files_are_refused_and_not_opened(folder: Path) -> None:
     assert skips(folder) == dict.fromkeys(
         ["friend/fifo.txt", "friend/socket.txt", "friend/to_fifo.txt"], SkipReason.SPECIAL_FILE
     )
+    for name in ("fifo.txt", "socket.txt", "to_fifo.txt", ""):
+        assert stamp_of(folder, FRIEND, f"friend/{name}") is None
 
 
 def test_a_link_within_the_partition_shows_its_target(folder: Path) -> None:

@@ -175,10 +175,14 @@ def _detected(data: bytes) -> str | None:
     sample = data if len(data) <= _SAMPLE_BYTES else b"".join(_some_foreign_lines(data))
     matches = charset_normalizer.from_bytes(sample[:_SAMPLE_BYTES])
     for match in sorted(matches, key=_likelihood):
+        # Without a mark or a NUL any bytes at all are rare characters of UTF-16.
+        if match.encoding.startswith("utf"):
+            continue
         try:
             text = data.decode(match.encoding)
         except (LookupError, UnicodeError):
             continue
+        # The detector has seen the sample alone.
         if len(_CONTROL.findall(text)) * 200 <= len(text):
             return match.encoding
     return None

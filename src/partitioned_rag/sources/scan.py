@@ -234,8 +234,6 @@ def _follow(root: str, names: list[str]) -> list[str]:
             if here != base[: len(here)]:
                 raise Outside
             continue
-        if here[: len(base)] != base:
-            raise Outside
         target = _link_target("/" + "/".join(here))
         if target is None:
             continue
