@@ -297,7 +297,8 @@ def hits(found: Sequence[Hit], *, width: int) -> str:
         place = f"{hit.source}:{hit.start}-{hit.end}{page}"
         lines += _hung(place, width=width, lead=f"{hit.rank:>2}  {hit.score:.3f}  ")
         lines += _excerpt(hit.text, width=width - len(MARGIN))
-    return "".join(line + "\n" for line in lines)
+        lines.append("")
+    return "".join(line + "\n" for line in lines[:-1])
 
 
 def _excerpt(text: str, *, width: int) -> list[str]:
@@ -356,8 +357,11 @@ def _left_out(omitted: Sequence[Omitted], *, width: int) -> list[str]:
     if not omitted:
         return ["left out: nothing"]
     lines = [_rule(f"left out ({len(omitted)})", width)]
+    places: dict[tuple[str, str], list[str]] = {}
     for each in omitted:
-        lines += _hung(f"{each.source}:{each.start}-{each.end}  {each.reason}", width=width)
+        places.setdefault((each.source, each.reason), []).append(f"{each.start}-{each.end}")
+    for (source, reason), spans in places.items():
+        lines += _hung(f"{source}  {reason}: {', '.join(spans)}", width=width)
     return lines
 
 
