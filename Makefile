@@ -33,6 +33,8 @@ types: $(VENV)/installed-dev  ## the type checker, strictly
 
 bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/deletion.py
+	$(BIN)/python benchmarks/noninterference.py
 	$(BIN)/python benchmarks/crash.py
 
 docs: $(VENV)/installed-dev  ## write the pages that are made from the program

@@ -4,6 +4,7 @@ python scripts/make_docs.py            writes them
 python scripts/make_docs.py --check    exits 1 if one differs from what would be written
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import click
 from partitioned_rag.cli.main import prag
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+RESULTS = DOCS.parent / "benchmarks" / "results"
 # What click prints on a terminal of 80 columns.
 WIDTH = 78
 
@@ -36,7 +38,63 @@ def _as_printed(context: click.Context) -> str:
     return f"```\n{context.get_help()}\n```"
 
 
-PAGES = (("cli.md", cli_page),)
+BENCHMARKS_HEAD = """\
+# Benchmarks
+
+This page is made from `benchmarks/results/` by `make docs`; `make bench` measures anew.
+
+Each benchmark is a question.
+In one of speed, both sides get the same input in the same run, taking turns.
+What counts is the median of the ratios, with its spread.
+A ratio travels from machine to machine; a number of seconds does not.
+"""
+
+
+def benchmarks_page() -> str:
+    """Set out what the benchmarks found, each file of results with the machine it was made on."""
+    parts = [BENCHMARKS_HEAD]
+    for path in sorted(RESULTS.glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        machine = result["machine"]
+        parts.append(f"## {path.stem}\n\n{_answers(result['answers'])}\n")
+        packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+        parts.append(
+            f"On {machine['cores']} cores of {machine['cpu']}, {machine['system']},"
+            f" Python {machine['python']}, {packages}.\n"
+        )
+    return "\n".join(parts)
+
+
+def _answers(answers: dict[str, object]) -> str:
+    """Make a table: of ratios if there are any, else of counts."""
+    ratios = {name: found for name, found in answers.items() if isinstance(found, dict)}
+    counts = {name: found for name, found in answers.items() if not isinstance(found, dict)}
+    lines: list[str] = []
+    if ratios:
+        lines += [
+            "| question | ratio, median (lowest to highest) | in figures |",
+            "| --- | --- | --- |",
+        ]
+    for found in ratios.values():
+        spread = (
+            f" ({found['ratio_min']:.3g} to {found['ratio_max']:.3g})"
+            if "ratio_min" in found
+            else ""
+        )
+        ratio = found.get("ratio_median", found.get("ratio", 0.0))
+        figures = ", ".join(
+            f"{name.replace('_', ' ')} {value:.4g}"
+            for name, value in found.items()
+            if isinstance(value, int | float) and not name.startswith("ratio")
+        )
+        lines.append(f"| {found['question']} | {ratio:.3g}{spread} | {figures} |")
+    if counts:
+        lines += ["| counted | |", "| --- | --- |"]
+        lines += [f"| {name} | {value} |" for name, value in counts.items()]
+    return "\n".join(lines)
+
+
+PAGES = (("cli.md", cli_page), ("benchmarks.md", benchmarks_page))
 
 
 def main() -> int:
