@@ -11,10 +11,10 @@ from pathlib import Path
 
 from partitioned_rag.errors import EmbedderError
 
-_DESCRIPTIONS = {".json", ".txt", ".model"}
-_WEIGHTS = {".safetensors", ".bin"}
+_DESCRIPTIONS = frozenset({".json", ".txt", ".model"})
+_WEIGHTS = frozenset({".safetensors", ".bin"})
 # The same weights for other runtimes, and pictures and words for people.
-_ELSEWHERE = {"onnx", "openvino", ".git", "imgs"}
+_ELSEWHERE = frozenset({"onnx", "openvino", ".git", "imgs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

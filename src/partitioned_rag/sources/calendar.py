@@ -9,6 +9,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from partitioned_rag.sources.composing import Piece, compose
@@ -17,25 +18,27 @@ from partitioned_rag.sources.raw import RawFile, Unreadable
 from partitioned_rag.values import Document, SegmentKind, SkipReason
 
 _ENTRIES: Final = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VCARD"})
-_LABELS: Final = {
-    "SUMMARY": "Event",
-    "DTSTART": "Start",
-    "DTEND": "End",
-    "DUE": "Due",
-    "DURATION": "Duration",
-    "RRULE": "Repeats",
-    "LOCATION": "Location",
-    "DESCRIPTION": "Description",
-    "ORGANIZER": "Organizer",
-    "ATTENDEE": "Attendee",
-    "FN": "Name",
-    "N": "Full name",
-    "NICKNAME": "Nickname",
-    "ORG": "Organization",
-    "TEL": "Phone",
-    "ADR": "Address",
-    "BDAY": "Birthday",
-}
+_LABELS: Final = MappingProxyType(
+    {
+        "SUMMARY": "Event",
+        "DTSTART": "Start",
+        "DTEND": "End",
+        "DUE": "Due",
+        "DURATION": "Duration",
+        "RRULE": "Repeats",
+        "LOCATION": "Location",
+        "DESCRIPTION": "Description",
+        "ORGANIZER": "Organizer",
+        "ATTENDEE": "Attendee",
+        "FN": "Name",
+        "N": "Full name",
+        "NICKNAME": "Nickname",
+        "ORG": "Organization",
+        "TEL": "Phone",
+        "ADR": "Address",
+        "BDAY": "Birthday",
+    }
+)
 # Of use to programs alone.
 _UNSEEN: Final = frozenset(
     "BEGIN CALSCALE CLASS CREATED DTSTAMP END LAST-MODIFIED METHOD PRODID REV SEQUENCE TRANSP UID"

@@ -5,6 +5,7 @@ Floor: edge. What cannot be decoded as a whole is refused, never decoded in part
 
 import codecs
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from partitioned_rag.sources.raw import Unreadable
@@ -22,14 +23,16 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 # What browsers and mail programs take these names for; each is a superset of what it says.
-_WIDENED: Final = {
-    "ascii": "cp1252",
-    "iso8859-1": "cp1252",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-}
+_WIDENED: Final = MappingProxyType(
+    {
+        "ascii": "cp1252",
+        "iso8859-1": "cp1252",
+        "gb2312": "gb18030",
+        "gbk": "gb18030",
+        "shift_jis": "cp932",
+        "euc_kr": "cp949",
+    }
+)
 # Quadratic in their input, or escapes rather than charsets.
 _REFUSED: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape"})
 
