@@ -8,7 +8,6 @@ slow, and too simple to be wrong in the way an index is.
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,6 @@ from partitioned_rag.sources import chatlog
 from partitioned_rag.sources.registry import Readers
 from partitioned_rag.sources.scan import scan
 from partitioned_rag.values import Candidate, Document, Hit, PartitionId, Source, Turn
-
-IN_MEMORY = "/dev/shm"  # noqa: S108 — a folder of a random name in it
 
 World = Mapping[str, bytes]
 """Path relative to the box → content; a path that ends in `/` is a folder with nothing in it.
@@ -76,15 +73,6 @@ class Touch:
 Edit = Write | Append | Move | Delete | Touch
 Round = tuple[Edit, ...]
 """Edits that happen between two questions."""
-
-
-def scratch() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder for one example, in memory where that can be had.
-
-    An index is flushed to disk at every step, which takes ten times as long as the rest; that it
-    outlives a crash is for the tests on a real disk to show.
-    """
-    return tempfile.TemporaryDirectory(dir=IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None)
 
 
 def build(world: World, root: Path) -> Path:

@@ -1,5 +1,6 @@
 """The mistake: one collection for all, kept apart by a filter, scored by what the whole holds."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -11,7 +12,7 @@ from chromadb.config import Settings
 from partitioned_rag.ranking import rank
 from partitioned_rag.values import Candidate, Hit, PartitionId
 from tests.controls.honest import HonestEngine
-from tests.worlds import candidates, scratch
+from tests.worlds import candidates
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -23,7 +24,7 @@ class SharedCollection(HonestEngine):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self._scratch = scratch()
+        self._scratch = tempfile.TemporaryDirectory()
         self._client = cast(
             "Client",
             chromadb.PersistentClient(

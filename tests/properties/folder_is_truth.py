@@ -6,6 +6,7 @@ is found and should not be can be told from what should.
 """
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from partitioned_rag.embedding.registry import open_embedder
 from tests.properties.engines import Engine
-from tests.worlds import expected_hits, readable_folders, scratch
+from tests.worlds import expected_hits, readable_folders
 
 EVERYTHING = 200
 CONTACTS = ("friend", "mallory")
@@ -30,7 +31,7 @@ class FolderIsTruth(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._scratch = scratch()
+        self._scratch = tempfile.TemporaryDirectory()
         self.root = Path(self._scratch.name) / "OMBox"
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True)

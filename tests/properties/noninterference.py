@@ -7,6 +7,7 @@ errors. Others ask questions too, before it does.
 
 import json
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
@@ -17,7 +18,7 @@ from partitioned_rag.errors import PragError
 from partitioned_rag.values import PartitionReport
 from tests.properties.engines import Engine, Open
 from tests.strategies import PUBLIC, Story
-from tests.worlds import apply, build, scratch
+from tests.worlds import apply, build
 
 K = 20
 BUDGET = 300
@@ -53,7 +54,7 @@ def check_noninterference(
 
 def live(engine: Open, story: Story, *, contacts: Sequence[str], question: str) -> list[Seen]:
     """Say what an audience sees before, during and after a story."""
-    with scratch() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         root = build(story.world, Path(folder) / "OMBox")
         running = engine(root)
         try:

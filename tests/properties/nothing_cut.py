@@ -1,5 +1,6 @@
 """The promise: whatever was found stands in the prompt whole, or on its receipt with a reason."""
 
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from partitioned_rag.errors import MessageTooLongError
 from partitioned_rag.values import Hit, Omitted, Prompt, Role, Turn
 from partitioned_rag.view import PROMPT_HITS, PROMPT_TURNS
 from tests.properties.engines import Engine, Open
-from tests.worlds import World, build, recent_turns, scratch
+from tests.worlds import World, build, recent_turns
 
 Place = tuple[str, int, int]
 
@@ -19,7 +20,7 @@ def check_nothing_cut(
     engine: Open, world: World, *, contacts: Sequence[str], question: str, budget: int
 ) -> None:
     """Compose a prompt and hold it against all that was there to be packed."""
-    with scratch() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         root = build(world, Path(folder) / "OMBox")
         running = engine(root)
         try:

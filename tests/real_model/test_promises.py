@@ -14,7 +14,15 @@ from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from tests.properties.engines import RealEngine
 from tests.properties.noninterference import check_noninterference
 from tests.properties.nothing_cut import check_nothing_cut
-from tests.strategies import Pair, examples, sentences, stories_equal_for, worlds
+from tests.properties.vectors import check_vectors
+from tests.strategies import (
+    Pair,
+    examples,
+    sentences,
+    stories_equal_for,
+    worlds,
+    worlds_equal_for,
+)
 from tests.worlds import World
 
 pytestmark = pytest.mark.slow
@@ -48,6 +56,15 @@ def test_neighbours_change_not_a_byte(minilm: Embedder) -> None:
     def check(pair: Pair, question: str) -> None:
         engine = partial(RealEngine, embedder=minilm)
         check_noninterference(engine, *pair, contacts=[FRIEND], question=question)
+
+    check()
+
+
+def test_vectors_are_the_same_to_the_bit_whatever_else_the_box_holds(minilm: Embedder) -> None:
+    @examples(8)
+    @given(worlds_equal_for(FRIEND))
+    def check(pair: Pair) -> None:
+        check_vectors(minilm, *pair, contact=FRIEND)
 
     check()
 
