@@ -1,10 +1,11 @@
-"""Kills real `prag index` processes at random instants, over a folder that keeps changing.
+"""Kills real `prag index` processes, over a folder that keeps changing.
 
 After each kill the next run must end where a fresh index of the same folder would: the same
 sources, chunks and hits to the bit, with nothing to complain of but, at most, a rebuild that is
 said. Used by the suite with few kills and by `benchmarks/crash.py` with many.
 """
 
+import itertools
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from partitioned_rag.box import OMBox
 from partitioned_rag.values import Hit, PartitionReport
 from tests.worlds import Append, Delete, Edit, Move, Write, apply
 
+KILLER = Path(__file__).with_name("killer.py")
 PARTITIONS = ("public", "friend", "15550100001")
 WORDS = "harbour accordion lantern orchard kettle bicycle museum tram pancake violin".split()
 QUESTIONS = ("accordion in the harbour", "kettle", "bicycle museum violin")
@@ -43,35 +45,74 @@ class Outcome:
 def kill_again_and_again(folder: Path, *, seed: int, kills: int) -> Iterator[Outcome]:
     """Edit, index, kill, compare, until so many runs were really killed."""
     rng = random.Random(seed)
+    box = furnished(folder, rng)
+    lasts_s = _run(box, kill_after_s=None)[1]
+    killed = 0
+    while killed < kills:
+        edit(box, rng)
+        was_killed, took_s = _run(box, kill_after_s=rng.uniform(0.05, 1.1) * lasts_s)
+        if not was_killed:
+            lasts_s = took_s
+        killed += was_killed
+        yield _outcome(box, was_killed=was_killed)
+
+
+def kill_at_every_step(
+    folder: Path, *, seed: int, prepare: Callable[[Path, random.Random], None]
+) -> Iterator[Outcome]:
+    """Kill after the first durable step, then after the second, until a run survives.
+
+    Args:
+        folder: An empty one.
+        seed: Of the edits.
+        prepare: Gives each run something to do; what it did before has been indexed.
+    """
+    rng = random.Random(seed)
+    box = furnished(folder, rng)
+    _run(box, kill_after_s=None)
+    for step in itertools.count(1):
+        prepare(box, rng)
+        was_killed, _ = _run(box, kill_after_s=None, kill_after_steps=step)
+        yield _outcome(box, was_killed=was_killed)
+        if not was_killed:
+            return
+
+
+def furnished(folder: Path, rng: random.Random) -> Path:
+    """Make a box with some files in every partition."""
     box = folder / "OMBox"
     for partition in PARTITIONS:
         (box / partition).mkdir(parents=True)
         for _ in range(12):
             apply(_write(rng, partition), box)
-    lasts_s = _run(box, kill_after_s=None)[1]
-    killed = 0
-    while killed < kills:
-        for _ in range(rng.randint(1, 8)):
-            apply(_edit(rng, box), box)
-        was_killed, took_s = _run(box, kill_after_s=rng.uniform(0.05, 1.1) * lasts_s)
-        if not was_killed:
-            lasts_s = took_s
-        killed += was_killed
-        mended, reports = _state(box, index=None)
-        with tempfile.TemporaryDirectory(dir=folder) as anew:
-            fresh, _ = _state(box, index=Path(anew))
-        yield Outcome(
-            was_killed=was_killed,
-            difference="" if mended == fresh else f"{mended} is not {fresh}",
-            rebuilt=any(report.note for report in reports),
-        )
+    return box
 
 
-def _run(box: Path, *, kill_after_s: float | None) -> tuple[bool, float]:
+def edit(box: Path, rng: random.Random) -> None:
+    """Write, append, move and delete a few files."""
+    for _ in range(rng.randint(1, 8)):
+        apply(_edit(rng, box), box)
+
+
+def _outcome(box: Path, *, was_killed: bool) -> Outcome:
+    mended, reports = _state(box, index=None)
+    with tempfile.TemporaryDirectory(dir=box.parent) as anew:
+        fresh, _ = _state(box, index=Path(anew))
+    return Outcome(
+        was_killed=was_killed,
+        difference="" if mended == fresh else f"{mended} is not {fresh}",
+        rebuilt=any(report.note for report in reports),
+    )
+
+
+def _run(
+    box: Path, *, kill_after_s: float | None, kill_after_steps: int | None = None
+) -> tuple[bool, float]:
     """Start the program; say whether it was killed, and how long it ran."""
     began = time.monotonic()
+    program = ["-m", "partitioned_rag"] if kill_after_steps is None else [KILLER, kill_after_steps]
     process = subprocess.Popen(
-        [sys.executable, "-m", "partitioned_rag", "index", str(box), "--embedder", "hashing"],
+        [sys.executable, *map(str, program), "index", str(box), "--embedder", "hashing"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=os.environ | {"PRAG_INDEX": ""},
@@ -80,11 +121,10 @@ def _run(box: Path, *, kill_after_s: float | None) -> tuple[bool, float]:
         _, said = process.communicate(timeout=kill_after_s)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
-        return process.returncode == -signal.SIGKILL, time.monotonic() - began
-    if process.returncode != 0:
+        _, said = process.communicate()
+    if process.returncode not in (0, -signal.SIGKILL):
         raise AssertionError(f"prag index failed: {said.decode(errors='replace')}")
-    return False, time.monotonic() - began
+    return process.returncode == -signal.SIGKILL, time.monotonic() - began
 
 
 def _state(
