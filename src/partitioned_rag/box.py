@@ -4,6 +4,7 @@ Floor: facade, over `view`. What it hands to a `View` is exactly what `readable`
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,12 +72,7 @@ class OMBox:
         """
         self.path = _checked(Path(path))
         self._index = Path(index).expanduser().absolute() if index else self.path / INDEX
-        if self._index.is_symlink():
-            raise BoxError(
-                "the index folder is a link, so what is private could land anywhere",
-                where=str(self._index),
-                fix="remove the link, or name the place itself (PRAG_INDEX)",
-            )
+        _check_place(self._index, self.path)
         self._ollama_host = ollama_host or DEFAULT_OLLAMA
         self._embedder = (
             open_embedder(embedder or DEFAULT_EMBEDDER, ollama_host=self._ollama_host)
@@ -85,6 +81,7 @@ class OMBox:
         )
         self._notify = notify or _say_nothing
         self._partitions: dict[PartitionId, Partition] = {}
+        self._pool = threading.Lock()
         if any(name in str(self._index) for name in SYNCED):
             self._notify(
                 f"{self._index} looks synced to other machines, which can damage it and uploads"
@@ -104,7 +101,9 @@ class OMBox:
 
     def close(self) -> None:
         """Let go of files and threads; twice is harmless. Views of this box stay usable."""
-        for partition in self._partitions.values():
+        with self._pool:
+            handed_out = list(self._partitions.values())
+        for partition in handed_out:
             partition.close()
 
     def index(self, *, progress: Callable[[Progress], None] | None = None) -> IndexReport:
@@ -123,10 +122,14 @@ class OMBox:
         began = time.monotonic()
         there, skipped = self._survey()
         self._prepare_index()
-        reports = [self._forget(gone) for gone in self._indexed() if gone not in there.partitions]
-        for name in there.partitions:
+        gone = [name for name in self._indexed() if name not in there.partitions]
+        reports: list[PartitionReport] = []
+        for name in (*there.partitions, *gone):
+            partition = self._partition(name)
             try:
-                reports.append(self._partition(name).sync(progress=progress))
+                reports.append(
+                    self._forget(partition) if name in gone else partition.sync(progress=progress)
+                )
             except StoreError as error:
                 reports.append(PartitionReport(id=name, error=str(error)))
         return IndexReport(
@@ -218,31 +221,36 @@ class OMBox:
         return there, tuple(sorted(skipped, key=lambda skip: skip.source))
 
     def _partition(self, name: PartitionId) -> Partition:
-        for other in list(self._partitions)[:-OPEN_AT_MOST]:
-            self._partitions[other].close()
-        partition = self._partitions.pop(name, None) or Partition(
-            name,
-            folder=self.path / name,
-            index_folder=self._index / "partitions" / name,
-            embedder=self._embedder,
-            notify=self._notify,
-        )
-        self._partitions[name] = partition  # the last used stands last
-        return partition
+        """Give the one handle of a partition; of all handles, the last used stay open."""
+        with self._pool:
+            partition = self._partitions.pop(name, None) or Partition(
+                name,
+                folder=self.path / name,
+                index_folder=self._index / "partitions" / name,
+                embedder=self._embedder,
+                notify=self._notify,
+            )
+            self._partitions[name] = partition  # the last used stands last
+            partition.stay_open()
+            # A view may hold on to these: they still answer, and open and close for each answer.
+            for other in list(self._partitions)[:-OPEN_AT_MOST]:
+                self._partitions[other].let_go()
+            return partition
 
     def _indexed(self) -> Iterator[PartitionId]:
         folder = self._index / "partitions"
         if folder.is_dir():
             sweep(folder)
             for path in sorted(folder.iterdir()):
-                yield PartitionId(path.name)
+                if path.is_dir():
+                    yield PartitionId(path.name)
 
-    def _forget(self, name: PartitionId) -> PartitionReport:
+    def _forget(self, partition: Partition) -> PartitionReport:
         """Remove the index of a folder that is gone, and all that was kept for it."""
-        partition = self._partition(name)
         removed = partition.forget()
-        del self._partitions[name]
-        return PartitionReport(id=name, removed=removed)
+        with self._pool:
+            self._partitions.pop(partition.id, None)
+        return PartitionReport(id=partition.id, removed=removed)
 
     def _prepare_index(self) -> None:
         owner = self._index / "box"
@@ -285,6 +293,28 @@ def _checked(path: Path) -> Path:
     except OSError as error:
         raise _unreadable(path, error) from error
     return path
+
+
+def _check_place(index: Path, box: Path) -> None:
+    """Refuse a place for the index where it could be read as a source, or is not what it seems.
+
+    Raises:
+        BoxError: It is a link, or lies in the box where sources do.
+    """
+    if index.is_symlink():
+        raise BoxError(
+            "the index folder is a link, so what is private could land anywhere",
+            where=str(index),
+            fix="remove the link, or name the place itself (PRAG_INDEX)",
+        )
+    place, folder = index.resolve(), box.resolve()
+    within = place.relative_to(folder).parts if place.is_relative_to(folder) else (".",)
+    if not within or not within[0].startswith("."):
+        raise BoxError(
+            "the index would lie among the sources, to be read by whoever may read them",
+            where=str(index),
+            fix="keep it outside of the OMBox, or in a folder of it that begins with a dot",
+        )
 
 
 def _unreadable(path: Path, error: OSError) -> BoxError:

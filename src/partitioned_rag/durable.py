@@ -3,8 +3,11 @@
 Floor: tool. Knows nothing of what it keeps.
 """
 
+import contextlib
+import errno
 import os
 import shutil
+import threading
 from pathlib import Path
 
 PRIVATE_FOLDER = 0o700
@@ -15,8 +18,10 @@ def make_private_folder(path: Path) -> None:
     """Create a folder that only its owner can enter, with its parents; an existing one is closed.
 
     Raises:
-        OSError: It cannot be created.
+        OSError: It cannot be created, or is a link: what is private could then land anywhere.
     """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"{path.name} is a link", str(path))
     for missing in reversed([path, *path.parents]):
         if not missing.exists():
             missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
@@ -25,8 +30,19 @@ def make_private_folder(path: Path) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Create an empty file that only its owner can read, if there is none."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE))
+    """Create an empty file that only its owner can read, if there is none.
+
+    One that is there is not opened: to close any handle of a database's file drops all locks that
+    SQLite holds on it in this process (fcntl(2), "record locking").
+
+    Raises:
+        OSError: It cannot be created, or is a link.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"{path.name} is a link", str(path))
+    with contextlib.suppress(FileExistsError):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        os.close(os.open(path, flags, PRIVATE_FILE))
 
 
 def close_to_others(folder: Path) -> None:
@@ -47,14 +63,19 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; the old content then still stands.
     """
-    temporary = path.with_name(f".{path.name}.new")
+    # Of this thread alone: another one, or another process, may be writing the same.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     temporary.unlink(missing_ok=True)
     make_private_file(temporary)
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

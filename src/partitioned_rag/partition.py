@@ -4,10 +4,12 @@ Floor: flow. It does not know the box, its siblings, or the pool that may close 
 itself again when it is next used.
 """
 
+import errno
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from partitioned_rag import chunking
@@ -47,6 +49,16 @@ log = logging.getLogger(__name__)
 # A folder that keeps changing under a sync is as it was at some moment after a few rounds.
 ROUNDS = 3
 CHAT = "chat.log"
+FIXES = MappingProxyType(
+    {
+        errno.ENOSPC: "make room, or keep the index elsewhere (PRAG_INDEX)",
+        errno.EMFILE: "close something, or raise the limit on open files (`ulimit -n`)",
+        errno.ENFILE: "close something: the system has no more open files",
+        errno.ENOMEM: "close something: the memory is used up",
+        errno.EBUSY: "close the program that has its files open, and try again",
+        errno.ELOOP: "remove the link, or name the place itself (PRAG_INDEX)",
+    }
+)
 
 
 class Quote(Protocol):
@@ -95,12 +107,23 @@ class Partition:
         self._embedder = embedder
         self._notify = notify
         self._turn = threading.RLock()
+        self._is_in_use = False
+        self._stays_open = True
         self._store: Store | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """True while it holds files of its index."""
-        return self._store is not None
+    def stay_open(self) -> None:
+        """Keep files and threads between uses, from the next use on."""
+        self._stays_open = True
+
+    def let_go(self) -> None:
+        """Keep no files and threads between uses; waits for nobody who is using it now."""
+        self._stays_open = False
+        if self._turn.acquire(blocking=False):
+            try:
+                if not self._is_in_use:
+                    self.close()
+            finally:
+                self._turn.release()
 
     def sync(self, *, progress: Callable[[Progress], None] | None = None) -> PartitionReport:
         """Bring the index up to date with the folder.
@@ -296,15 +319,12 @@ class Partition:
     def _with_store(self, work: Callable[[Store], T]) -> T:
         """Run work on the store under the lock; on damage make the index anew and run it again."""
         with self._turn:
+            if self._is_in_use:
+                raise ValueError("a partition cannot be asked by what it calls back")
+            self._is_in_use = True
             try:
                 with hold(self._index_folder, waiting=self._say_waiting):
-                    store = self._opened()
-                    try:
-                        return work(store)
-                    except DamagedError as error:
-                        log.warning("%s: the index was damaged and is made anew", self.id)
-                        store.begin_anew(f"the index was damaged ({error})")
-                    return work(store)
+                    return self._whatever_it_takes(work)
             except DamagedError as error:
                 self.close()
                 raise StoreError(
@@ -316,6 +336,24 @@ class Partition:
             except OSError as error:
                 self.close()
                 raise self._disk_error(error) from error
+            finally:
+                self._is_in_use = False
+                if not self._stays_open:
+                    self.close()
+
+    def _whatever_it_takes(self, work: Callable[[Store], T]) -> T:
+        """Run work; open the store once more before believing that it is damaged."""
+        try:
+            return work(self._opened())
+        except DamagedError:
+            self.close()
+        try:
+            return work(self._opened())
+        except DamagedError as error:
+            log.warning("%s: the index was damaged and is made anew", self.id)
+            store = self._opened()
+            store.begin_anew(f"the index was damaged ({error})")
+            return work(store)
 
     def _opened(self) -> Store:
         if self._store is not None:
@@ -342,8 +380,10 @@ class Partition:
         return StoreError(
             f"the index of partition {self.id} cannot be used: {error.strerror or error}",
             where=str(self._index_folder),
-            fix="make room and see that the folder can be written, or keep the index elsewhere"
-            " (PRAG_INDEX)",
+            fix=FIXES.get(
+                error.errno or 0,
+                "see that the folder can be written, or keep the index elsewhere (PRAG_INDEX)",
+            ),
         )
 
 

@@ -199,7 +199,7 @@ class IndexReport:
 
     Attributes:
         box: Path of the OMBox.
-        partitions: Sorted by id, `public` first.
+        partitions: `public` first, then sorted by id; last those whose folder is gone.
         skipped: What belongs to no partition: files in the root, refused folders.
         seconds: Wall time.
     """

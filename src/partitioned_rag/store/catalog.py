@@ -108,7 +108,7 @@ class Catalog:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what the block changes durable as one, or not at all."""
-        with damage():
+        with _refusals():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -117,6 +117,11 @@ class Catalog:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def empty_log(self) -> None:
+        """Take what was deleted out of the write-ahead log too, unless another process reads it."""
+        with damage():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def meta(self) -> dict[str, str]:
         """Read what the index says of itself."""
@@ -295,7 +300,17 @@ def text_hash(text: str) -> bytes:
 
 @contextmanager
 def damage() -> Iterator[None]:
-    """Tell a damaged database, which is rebuilt, from a full or closed disk, which is not."""
+    """Tell a damaged database, which is rebuilt, from one that cannot be used just now."""
+    with _refusals():
+        try:
+            yield
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            # A damaged page can be a good one to SQLite, with rows that no program wrote.
+            raise DamagedError("a row of the catalog makes no sense") from error
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -306,6 +321,12 @@ def damage() -> Iterator[None]:
             sqlite3.SQLITE_CANTOPEN: errno.EACCES,
             sqlite3.SQLITE_PERM: errno.EACCES,
             sqlite3.SQLITE_IOERR: errno.EIO,
+            # Another program holds it, or this one is short of something: it is as good as ever.
+            sqlite3.SQLITE_BUSY: errno.EBUSY,
+            sqlite3.SQLITE_LOCKED: errno.EBUSY,
+            sqlite3.SQLITE_PROTOCOL: errno.EBUSY,
+            sqlite3.SQLITE_INTERRUPT: errno.EINTR,
+            sqlite3.SQLITE_NOMEM: errno.ENOMEM,
         }.get(code):
             raise OSError(number, os.strerror(number)) from error
         raise DamagedError(f"{type(error).__name__} of the catalog") from error

@@ -40,6 +40,9 @@ REFUSALS = (
     ("Read-only file system", errno.EROFS),
     ("Permission denied", errno.EACCES),
     ("Too many open files", errno.EMFILE),
+    ("unable to open database file", errno.EACCES),
+    ("database is locked", errno.EBUSY),
+    ("out of memory", errno.ENOMEM),
 )
 
 Vectors = npt.NDArray[np.float32]
@@ -67,10 +70,13 @@ class ChromaIndex:
         self._client: Client | None = None
         with _damage():
             make_private_folder(folder)
+            # Chroma shares what it has open by the spelling of its path, also what another handle
+            # has left stale: so each handle spells the path in a way of its own.
+            spelling = "".join("/." if bit == "1" else "/" for bit in f"{id(self):b}")
             self._client = cast(
                 "Client",
                 chromadb.PersistentClient(
-                    str(folder), settings=Settings(anonymized_telemetry=False)
+                    f"{folder}{spelling}", settings=Settings(anonymized_telemetry=False)
                 ),
             )
             # Squared distance keeps vectors as they came; "cosine" would store them rescaled.
@@ -86,6 +92,8 @@ class ChromaIndex:
         """Keep vectors durably; none of the ids is known yet."""
         if vectors.shape != (len(ids), self._dimensions):
             raise ValueError(f"expected shape {(len(ids), self._dimensions)}, got {vectors.shape}")
+        if not np.isfinite(vectors).all():
+            raise ValueError("vectors must be finite")
         with _damage():
             for start in range(0, len(ids), self._batch):
                 part = slice(start, start + self._batch)

@@ -69,6 +69,7 @@ class Store:
             self._make_anew(f"the index was damaged ({error})")
         if difference := self._difference():
             self.begin_anew(difference)
+        self._remove_leftovers()
 
     def begin_anew(self, why: str) -> None:
         """Throw the index away; the folder has all that is needed to make it again.
@@ -125,6 +126,12 @@ class Store:
             }
             with self._catalog.transaction():
                 self._catalog.set_meta(self._meta)
+
+    def _remove_leftovers(self) -> None:
+        """Remove vectors that no catalog names: a crash left them while they were written anew."""
+        for vectors in self._folder.glob("vectors-*"):
+            if vectors != self._vectors_folder():
+                remove_folder(vectors)
 
     def _difference(self) -> str:
         meta = self._meta
@@ -294,6 +301,7 @@ class Store:
 
     def _erase(self, ids: Iterable[ChunkId]) -> None:
         if gone := set(ids):
+            self._catalog.empty_log()
             self._vectors().remove(gone)
 
     def _count_revision(self, *, erased: int) -> None:
