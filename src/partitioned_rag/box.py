@@ -3,6 +3,7 @@
 Floor: facade, over `view`. What it hands to a `View` is exactly what `readable` returned.
 """
 
+import errno
 import os
 import threading
 import time
@@ -16,7 +17,15 @@ from partitioned_rag.durable import make_private_folder, sweep, write_whole
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.errors import BoxError, ContactError, PragError, StoreError
-from partitioned_rag.identity import Survey, audience_of, identify, survey
+from partitioned_rag.identity import (
+    PUBLIC,
+    Survey,
+    audience_of,
+    identify,
+    looks_like,
+    phone_digits,
+    survey,
+)
 from partitioned_rag.partition import Partition
 from partitioned_rag.values import (
     BoxStatus,
@@ -30,6 +39,7 @@ from partitioned_rag.values import (
 from partitioned_rag.view import View
 
 INDEX = ".prag"
+OWNER = "box"
 # An open partition costs some 5 MB, 11 file handles and 6 threads.
 OPEN_AT_MOST = 8
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
@@ -71,7 +81,7 @@ class OMBox:
             EmbedderError: There is no embedder of that name.
         """
         self.path = _checked(Path(path))
-        self._index = Path(index).expanduser().absolute() if index else self.path / INDEX
+        self._index = _expanded(Path(index)) if index else self.path / INDEX
         _check_place(self._index, self.path)
         self._ollama_host = ollama_host or DEFAULT_OLLAMA
         self._embedder = (
@@ -157,7 +167,8 @@ class OMBox:
             if refusal.name in audience.contacts:
                 raise ContactError(refusal.detail, where=refusal.name)
         names = readable(audience, there.partitions)
-        self._prepare_index()
+        if names:
+            self._prepare_index()
         handles = {name: self._partition(name) for name in names}
         own = [name for name in names if str(name) in map(str, audience.contacts)]
         return View(
@@ -176,9 +187,53 @@ class OMBox:
         """
         return identify(contact) in map(str, self._survey()[0].partitions)
 
+    def surprises(self, *contacts: str) -> list[str]:
+        """Say, for the owner's eyes, what could surprise about a view of these contacts.
+
+        Raises:
+            ContactError: As `view`.
+            BoxError: As `view`.
+        """
+        audience = audience_of(contacts)
+        there, _ = self._survey()
+        names = readable(audience, there.partitions)
+        reads = ", ".join(names) or "nothing"
+        told: list[str] = []
+        if PUBLIC not in there.partitions:
+            why = next(
+                (each.detail for each in there.refused if looks_like(each.name, PUBLIC)),
+                "this OMBox has no folder public/",
+            )
+            told.append(f"nothing public is read: {why}")
+        for contact in audience.contacts:
+            if contact in map(str, there.partitions):
+                continue
+            alone = f": reading {reads} alone" if len(audience.contacts) == 1 else ""
+            told.append(f"contact {contact} has no folder in this OMBox{alone}")
+            told += [
+                f"the folder {each.name!a} is not read: {each.detail}"
+                for each in there.refused
+                if phone_digits(each.name) == contact
+            ]
+        if len(audience.contacts) > 1:
+            them = ", ".join(audience.contacts)
+            told.append(f"for {them} together, reading what each of them may read: {reads}")
+        told += [
+            f"the folder {name} cannot be read"
+            for name in names
+            if not os.access(self.path / name, os.R_OK | os.X_OK)
+        ]
+        return told
+
     def status(self) -> BoxStatus:
-        """Say what the box holds; changes nothing and loads no model."""
+        """Say what the box holds; changes nothing and loads no model.
+
+        Raises:
+            BoxError: The folder cannot be read, or the index is that of another OMBox.
+            StoreError: An index cannot be read.
+        """
         there, skipped = self._survey()
+        self._check_owner()
         try:
             version = self._embedder.version
         except PragError:
@@ -248,38 +303,76 @@ class OMBox:
     def _forget(self, partition: Partition) -> PartitionReport:
         """Remove the index of a folder that is gone, and all that was kept for it."""
         removed = partition.forget()
+        if removed is None:
+            return PartitionReport(
+                id=partition.id,
+                note="this is a folder within the index that is none of an index: left alone",
+            )
         with self._pool:
             self._partitions.pop(partition.id, None)
         return PartitionReport(id=partition.id, removed=removed)
 
     def _prepare_index(self) -> None:
-        owner = self._index / "box"
-        here = os.fsencode(self.path.resolve())
+        """Make the index folder, or see that it is ours."""
+        self._check_owner()
+        owner = self._index / OWNER
         try:
-            make_private_folder(self._index / "partitions")
             make_private_folder(self._index)
-            if not owner.exists() or (
-                self._index.parent == self.path and owner.read_bytes() != here
-            ):
-                write_whole(owner, here)
-            there = owner.read_bytes()
+            # Before anything else: without it, what is there is somebody else's. A box that was
+            # moved takes the index in it along.
+            if not owner.exists() or owner.read_bytes() != self._name():
+                write_whole(owner, self._name())
+            make_private_folder(self._index / "partitions")
         except OSError as error:
+            raise _cannot_be_written(self._index, error) from error
+        # Another process may have begun at the same time, for another box.
+        self._check_owner()
+
+    def _check_owner(self) -> None:
+        """Refuse a folder that is no index, or that of another box: what is in it is not ours.
+
+        Raises:
+            BoxError: It is.
+        """
+        try:
+            held = [path.name for path in self._index.iterdir()]
+            whose = (self._index / OWNER).read_bytes() if OWNER in held else b""
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _cannot_be_written(self._index, error) from error
+        is_inside = self._index.parent == self.path
+        if OWNER in held and whose != self._name() and not is_inside:
             raise BoxError(
-                f"the index cannot be written: {error.strerror}",
+                f"the index there is that of another OMBox, {os.fsdecode(whose)!a}",
                 where=str(self._index),
-                fix="keep it in a folder that can be written (PRAG_INDEX)",
-            ) from error
-        if there != here:
-            raise BoxError(
-                "the index there is that of another OMBox",
-                where=str(self._index),
-                fix="give each OMBox an index folder of its own",
+                fix="give each OMBox an index folder of its own; if that one was moved here, remove"
+                " the index: it is made anew",
             )
+        is_begun = all(name.startswith(f".{OWNER}.") for name in held)
+        if OWNER not in held and not is_begun and not is_inside:
+            raise BoxError(
+                "there is something else in the folder for the index",
+                where=str(self._index),
+                fix="name a new or an empty folder (PRAG_INDEX)",
+            )
+
+    def _name(self) -> bytes:
+        return os.fsencode(self.path.resolve())
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # pathlib's way of saying that there is no such user
+        raise BoxError(
+            "there is no such user", where=str(path), fix="write the path out in full"
+        ) from error
 
 
 def _checked(path: Path) -> Path:
+    path = _expanded(path)
     try:
-        path = path.expanduser().absolute()
         if not path.exists():
             raise BoxError(
                 "there is no such folder",
@@ -293,6 +386,15 @@ def _checked(path: Path) -> Path:
     except OSError as error:
         raise _unreadable(path, error) from error
     return path
+
+
+def _cannot_be_written(index: Path, error: OSError) -> BoxError | StoreError:
+    what = f"the index cannot be written: {error.strerror}"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}:
+        return StoreError(what, where=str(index), fix="make room, and try again")
+    return BoxError(
+        what, where=str(index), fix="keep it in a folder that can be written (PRAG_INDEX)"
+    )
 
 
 def _check_place(index: Path, box: Path) -> None:
@@ -309,11 +411,11 @@ def _check_place(index: Path, box: Path) -> None:
         )
     place, folder = index.resolve(), box.resolve()
     within = place.relative_to(folder).parts if place.is_relative_to(folder) else (".",)
-    if not within or not within[0].startswith("."):
+    if not within or not within[0].startswith(".") or folder.is_relative_to(place):
         raise BoxError(
-            "the index would lie among the sources, to be read by whoever may read them",
+            "the index would lie among the sources, or they in it",
             where=str(index),
-            fix="keep it outside of the OMBox, or in a folder of it that begins with a dot",
+            fix="keep it apart from the OMBox, or in a folder of it that begins with a dot",
         )
 
 

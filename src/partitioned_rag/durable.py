@@ -96,14 +96,21 @@ def remove_folder(path: Path) -> None:
     Raises:
         OSError: It cannot be removed.
     """
-    if not path.exists():
+    try:
+        gone = path.with_name(f".gone-{path.stat(follow_symlinks=False).st_ino}")
+        path.rename(gone)
+    except FileNotFoundError:
         return
-    gone = path.with_name(f".gone-{path.stat().st_ino}")
-    path.rename(gone)
-    shutil.rmtree(gone)
+    # Another process may be sweeping it away at the same time.
+    shutil.rmtree(gone, ignore_errors=True)
+    if gone.exists():
+        shutil.rmtree(gone)
 
 
 def sweep(folder: Path) -> None:
     """Finish the removals that a crash cut short."""
     for path in folder.glob(".gone-*"):
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -43,7 +43,9 @@ class _Fault(NamedTuple):
 
 
 _RENAME: Final = "rename the folder"
-_DIGITS: Final = _Fault(f"a phone number has 1 to {MAX_DIGITS} digits", _RENAME)
+_DIGITS: Final = _Fault(
+    f"this looks like a phone number, which has 1 to {MAX_DIGITS} digits", _RENAME
+)
 _TWIN: Final = _Fault(
     "another folder has the same name to a person (case, accents, spaces and what is invisible "
     "aside)",
@@ -150,6 +152,15 @@ def survey(names: Iterable[str]) -> Survey:
             refused.append(Refusal(name=name, detail=f"{fault.what}: {fault.fix}"))
     partitions.sort(key=lambda name: (name != PUBLIC, name))
     return Survey(partitions=tuple(partitions), refused=tuple(refused))
+
+
+def looks_like(name: str, other: str) -> bool:
+    """Say whether two names are the same to a person.
+
+    >>> looks_like("Public ", "public")
+    True
+    """
+    return _key(name) == _key(other)
 
 
 def _fault_of_folder(name: str) -> _Fault | None:

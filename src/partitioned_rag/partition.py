@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from partitioned_rag import chunking
 from partitioned_rag.durable import remove_folder
 from partitioned_rag.embedding.embedder import Embedder
-from partitioned_rag.errors import StoreError
+from partitioned_rag.errors import BoxError, StoreError
 from partitioned_rag.sources import chatlog, registry
 from partitioned_rag.sources.registry import Readers
 from partitioned_rag.sources.scan import scan, stamp_of
 from partitioned_rag.store.catalog import Catalog, IndexedSource
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import hold
-from partitioned_rag.store.store import CATALOG, Maker, Store
+from partitioned_rag.store.store import CATALOG, Maker, Store, holds_nothing_else
 from partitioned_rag.sync.pipeline import Changes, carry_out
 from partitioned_rag.sync.plan import Known, SyncPlan, plan
 from partitioned_rag.values import (
@@ -51,6 +51,7 @@ ROUNDS = 3
 CHAT = "chat.log"
 FIXES = MappingProxyType(
     {
+        errno.EIO: "make room if the disk is full, and see that it is sound",
         errno.ENOSPC: "make room, or keep the index elsewhere (PRAG_INDEX)",
         errno.EMFILE: "close something, or raise the limit on open files (`ulimit -n`)",
         errno.ENFILE: "close something: the system has no more open files",
@@ -197,7 +198,7 @@ class Partition:
                 id=self.id, sources=0, chunks=0, pending=len(sources), skipped=scanned_skips
             )
         try:
-            catalog = Catalog(path)
+            catalog = Catalog.to_look_at(path)
             try:
                 known = catalog.sources()
                 counts = catalog.counts()
@@ -217,18 +218,25 @@ class Partition:
             skipped=_sorted((*scanned_skips, *skips)),
         )
 
-    def forget(self) -> int:
+    def forget(self) -> int | None:
         """Remove the index, and with it all that was kept for this partition.
 
         Returns:
-            How many sources it held.
+            How many sources it held; None if the folder holds what no index has, and was left.
+
+        Raises:
+            StoreError: It cannot be removed.
         """
         with self._turn:
             self.close()
             try:
+                if not holds_nothing_else(self._index_folder):
+                    return None
                 with hold(self._index_folder, waiting=self._say_waiting):
                     held = self.status().sources
                     remove_folder(self._index_folder)
+            except FileNotFoundError:  # another process was first
+                return 0
             except OSError as error:
                 raise self._disk_error(error) from error
             return held
@@ -321,6 +329,13 @@ class Partition:
         with self._turn:
             if self._is_in_use:
                 raise ValueError("a partition cannot be asked by what it calls back")
+            if not self._folder.parent.is_dir():
+                # Not a folder that was deleted: the disk that it is on is not there.
+                raise BoxError(
+                    "the OMBox is gone",
+                    where=str(self._folder.parent),
+                    fix="see that its disk is there, or open it where it is now",
+                )
             self._is_in_use = True
             try:
                 with hold(self._index_folder, waiting=self._say_waiting):

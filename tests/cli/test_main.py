@@ -202,7 +202,8 @@ def test_the_box_is_the_one_named_else_the_environments_else_on_the_desktop_else
     assert used() == on_desktop
     places[2].rename(tmp_path / "moved away")
     assert used() == at_home
-    assert prag("index", named, "--box", of_env, "--json").json()["box"] == named
+    assert prag("index", named, "--json", PRAG_BOX=of_env).json()["box"] == named
+    assert "once" in prag("index", named, "--box", of_env, "--json").failed(2)
 
 
 def test_the_index_is_kept_where_the_environment_says(

@@ -289,3 +289,116 @@ def test_processes_that_begin_together_all_get_an_index(root: Path) -> None:
     ]
     ended = [(process.communicate(timeout=120)[1], process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0, 0], ended
+
+
+@pytest.mark.parametrize("held", ["t.tex", "partitions/thesis/t.tex"])
+def test_a_folder_that_holds_something_else_is_taken_for_no_index(
+    root: Path, tmp_path: Path, held: str
+) -> None:
+    index = build({held: b"years of work"}, tmp_path / "precious")
+    index.chmod(0o755)
+    with OMBox(root, "hashing", index=index) as box:
+        for use in (box.index, box.view, box.status):
+            with pytest.raises(BoxError, match="something else"):
+                use()
+    assert [path for path in index.rglob("*") if path.is_file()] == [index / held]
+    assert index.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_box_within_its_index_is_refused(tmp_path: Path) -> None:
+    root = build({"public/a.txt": b"hello", "inbox/x.json": b"{}"}, tmp_path / "partitions")
+    with pytest.raises(BoxError, match="among the sources, or they in it"):
+        OMBox(root, "hashing", index=tmp_path)
+    assert (root / "inbox" / "x.json").exists()
+
+
+def test_of_what_lies_among_the_partitions_nothing_foreign_is_removed(
+    root: Path, box: OMBox
+) -> None:
+    box.index()
+    mine = root / ".prag" / "partitions" / "mine" / "hi.txt"
+    mine.parent.mkdir()
+    mine.write_text("not an index")
+    reports = {each.id: each for each in box.index().partitions}
+    assert mine.read_text() == "not an index"
+    assert "left alone" in next(each.note for name, each in reports.items() if name == "mine")
+
+
+def test_a_box_that_is_gone_is_an_error_and_is_not_made_anew(root: Path, box: OMBox) -> None:
+    view = box.view("friend")
+    assert view.search("harbour")
+    box.close()
+    root.rename(root.with_name("moved"))
+    with pytest.raises(PragError, match="is gone"):
+        view.search("harbour")
+    assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    "meta", [{"erased": None}, {"revision": "x"}, {"generation": ""}, {"dimensions": "-1"}]
+)
+def test_an_index_that_says_nonsense_of_itself_is_made_anew_and_said(
+    root: Path, said: list[str], meta: dict[str, str | None]
+) -> None:
+    with OMBox(root, "hashing") as box:
+        box.index()
+    path = root / ".prag" / "partitions" / "friend" / "catalog.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as catalog:
+        for key, value in meta.items():
+            if value is None:
+                catalog.execute("DELETE FROM meta WHERE key = ?", (key,))
+            else:
+                catalog.execute("UPDATE meta SET value = ? WHERE key = ?", (value, key))
+    apply(Write("friend/zebra.txt", b"a zebra"), root)
+    with OMBox(root, "hashing", notify=said.append) as box:
+        assert box.view("friend").search("zebra", k=1)[0].source == "friend/zebra.txt"
+    assert len(said) == 1
+    assert "rebuilt from the folder" in said[0]
+
+
+def test_a_catalog_that_was_emptied_is_made_anew_and_said(root: Path, said: list[str]) -> None:
+    with OMBox(root, "hashing") as box:
+        box.index()
+    (root / ".prag" / "partitions" / "friend" / "catalog.sqlite3").write_bytes(b"")
+    with OMBox(root, "hashing", notify=said.append) as box:
+        assert box.view("friend").search("harbour")
+    assert len(said) == 1
+
+
+def test_what_could_surprise_is_said(root: Path, box: OMBox) -> None:
+    assert box.surprises("friend") == []
+    (root / "+1 555 0001").mkdir()
+    told = " ".join(box.surprises("15550001"))
+    assert "has no folder" in told
+    assert "'+1 555 0001' is not read" in told
+    (root / "Public").mkdir()
+    assert "nothing public is read: another folder has the same name" in box.surprises("friend")[0]
+    (root / "Public").rmdir()
+    (root / "public").rename(root / "private")
+    assert "no folder public/" in box.surprises("friend")[0]
+
+
+def test_with_too_few_file_handles_a_good_index_is_kept(root: Path) -> None:
+    with OMBox(root, "hashing") as box:
+        box.index()
+    before = sorted(path.name for path in (root / ".prag" / "partitions" / "friend").iterdir())
+    code = (
+        "import resource, sys\n"
+        "import chromadb, numpy, partitioned_rag.store.chroma\n"
+        "from partitioned_rag import OMBox, PragError\n"
+        "view = OMBox(sys.argv[1], 'hashing').view('friend')\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]),) * 2)\n"
+        "try:\n    view.search('harbour')\n"
+        "except PragError as error:\n    print(error)\n"
+    )
+    for handles in (8, 12, 16, 20, 24):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(root), str(handles)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        assert "damaged" not in done.stdout, (handles, done.stdout)
+        now = sorted(path.name for path in (root / ".prag" / "partitions" / "friend").iterdir())
+        assert [name for name in now if "-shm" not in name and "-wal" not in name] == before

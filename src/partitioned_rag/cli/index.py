@@ -6,6 +6,7 @@ Floor: street.
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from partitioned_rag.cli import options, render, shapes, terminal
 
@@ -40,6 +41,9 @@ def index(
       prag index ~/OMBox
       prag index --box ~/OMBox --json > report.json
     """  # noqa: D301 — click looks for a real backspace
+    names_both = folder and context.get_parameter_source("box") is ParameterSource.COMMANDLINE
+    if names_both and folder != box:
+        raise click.UsageError("name the OMBox once: as DIR or with --box")
     watch = _Watch()
     with options.open_box(folder or box, embedder, notify=watch.note) as opened:
         try:

@@ -5,6 +5,7 @@ Floor: street. Knows nothing of the domain. The commands import the library when
 """
 
 import logging
+import signal
 import sys
 import traceback
 from dataclasses import dataclass
@@ -97,15 +98,28 @@ def run(arguments: list[str]) -> int:
         terminal.complain(str(error))
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
+        # Once is enough: a second one would cut off the word about the first.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         terminal.complain("interrupted; the index keeps what was done")
         code = INTERRUPTED
+    except terminal.ReaderGoneError:
+        pass
     except Exception as error:  # noqa: BLE001 — a bug, shown as one
-        if isinstance(error, BrokenPipeError) and terminal.reader_is_gone():
+        if isinstance(error, OSError) and _is_from_click(error):
+            # What click itself writes, such as help, goes past `terminal.emit`.
             terminal.abandon_stdout()
+            if not isinstance(error, BrokenPipeError):
+                terminal.complain(f"the result could not be written (stdout): {error.strerror}")
+                code = FAILED
         else:
             _show_bug(error, shell)
             code = FAILED
     return code
+
+
+def _is_from_click(error: OSError) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).parent.name == "click"
 
 
 def _show_usage(error: click.ClickException) -> None:

@@ -57,15 +57,8 @@ def open_view(opened: "OMBox", contacts: Sequence[str]) -> "View":
         ContactError: As `OMBox.view`.
     """
     view = opened.view(*contacts)
-    read = ", ".join(view.partitions) or "nothing"
-    alone = len(view.audience.contacts) == 1
-    for contact in view.audience.contacts:
-        if not opened.has_folder(contact):
-            reading = f": reading {read} alone" if alone else ""
-            terminal.note(f"contact {contact} has no folder in this OMBox{reading}")
-    if len(view.audience.contacts) > 1:
-        them = ", ".join(view.audience.contacts)
-        terminal.note(f"for {them} together, reading what each of them may read: {read}")
+    for surprise in opened.surprises(*contacts):
+        terminal.note(surprise)
     return view
 
 

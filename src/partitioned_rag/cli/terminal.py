@@ -15,6 +15,10 @@ NARROWEST, WIDEST = 40, 100
 ASSUMED = 80
 
 
+class ReaderGoneError(Exception):
+    """Whoever was reading stdout has left, which ends a command quietly."""
+
+
 def prepare() -> None:
     """Make stdout take any text, whatever the locale can spell."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
@@ -26,7 +30,7 @@ def emit(text: str) -> None:
     """Write a part of the result to stdout, at once.
 
     Raises:
-        BrokenPipeError: Whoever was reading has left.
+        ReaderGoneError: Whoever was reading has left.
         WorkError: stdout cannot be written for another reason.
     """
     if sys.stdout is None:
@@ -34,8 +38,9 @@ def emit(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError as error:
+        abandon_stdout()
+        raise ReaderGoneError from error
     except OSError as error:
         abandon_stdout()
         raise WorkError(
@@ -60,16 +65,6 @@ def note(text: str) -> None:
 def complain(text: str) -> None:
     """Tell the owner that something failed."""
     say(f"error: {text}")
-
-
-def reader_is_gone() -> bool:
-    """Say whether what was written to stdout has nobody to read it any more."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        return True
-    return False
 
 
 def abandon_stdout() -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 from partitioned_rag.durable import make_private_file
 from partitioned_rag.store.index import DamagedError
@@ -97,6 +98,35 @@ class Catalog:
             except BaseException:
                 self._db.close()
                 raise
+
+    @classmethod
+    def to_look_at(cls, path: Path) -> Self:
+        """Open one that is there, to read alone; nothing on disk changes.
+
+        Raises:
+            DamagedError: It is no database of this kind.
+            OSError: It cannot be opened.
+        """
+        looking = cls.__new__(cls)
+        looking._path = path
+        looking._inode = path.stat().st_ino
+        # Where not even the file of its locks can be made, nobody can be writing to it either.
+        modes = ("mode=ro",) if os.access(path.parent, os.W_OK) else ("mode=ro", "immutable=1")
+        with damage():
+            for mode in modes:
+                looking._db = sqlite3.connect(
+                    f"{path.as_uri()}?{mode}", uri=True, check_same_thread=False
+                )
+                looking._db.row_factory = sqlite3.Row
+                try:
+                    looking._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                except sqlite3.OperationalError:
+                    looking._db.close()
+                    if mode == modes[-1]:
+                        raise
+                else:
+                    break
+        return looking
 
     def is_the_one_on_disk(self) -> bool:
         """Say whether the file is still there: another process may have rebuilt or removed it."""

@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 
 COLLECTION = "chunks"
 # Up to here every vector is compared: exact, the same whatever the order of insertion, and on two
-# cores faster than the graph (0.7 against 1.4 ms at 10,000). Beyond, the graph proposes.
-EXACT_UP_TO = 20_000
+# cores faster than the graph at 10,000 (0.7 against 1.4 ms). Beyond, the graph proposes, and what
+# it misses may depend on how the index grew.
+EXACT_UP_TO = 100_000
 # How many more than wanted the graph is asked for, since it misses about 6 % at 100,000.
 GRAPH_OVERSAMPLING = 8
 # Twice what summing 1,024 float32 products of unit vectors can be off by.
 COARSE_ERROR = 2e-4
 DELETE_BATCH = 1_000
+# Chroma gives vectors as lists of numbers, ten times the size of an array.
+READ_BATCH = 2_000
+# What Chroma opens for one collection.
+HANDLES_NEEDED = 11
 REFUSALS = (
     ("disk is full", errno.ENOSPC),
     ("No space left", errno.ENOSPC),
@@ -98,7 +103,9 @@ class ChromaIndex:
             for start in range(0, len(ids), self._batch):
                 part = slice(start, start + self._batch)
                 self._collection.add(ids=list(ids[part]), embeddings=vectors[part])
-        self._forget_matrix()
+        if self._matrix is not None:
+            self._row_ids = [*self._row_ids, *ids]
+            self._matrix = np.concatenate([self._matrix, np.asarray(vectors, dtype=np.float32)])
         close_to_others(self._folder)
 
     def remove(self, ids: Collection[ChunkId]) -> None:
@@ -107,7 +114,10 @@ class ChromaIndex:
         with _damage():
             for start in range(0, len(listed), DELETE_BATCH):
                 self._collection.delete(ids=list(listed[start : start + DELETE_BATCH]))
-        self._forget_matrix()
+        if self._matrix is not None:
+            kept = [row for row, chunk in enumerate(self._row_ids) if chunk not in ids]
+            self._row_ids = [self._row_ids[row] for row in kept]
+            self._matrix = self._matrix[kept]
         close_to_others(self._folder)
 
     def ids(self) -> frozenset[ChunkId]:
@@ -179,13 +189,21 @@ class ChromaIndex:
 
     def _all_vectors(self) -> tuple[list[ChunkId], Vectors]:
         if self._matrix is None:
-            everything = self._collection.get(include=["embeddings"])
-            self._row_ids = [ChunkId(chunk) for chunk in everything["ids"]]
-            self._matrix = np.asarray(everything["embeddings"], dtype=np.float32).reshape(
-                -1, self._dimensions
-            )
-            if len(self._matrix) != len(self._row_ids):
+            count = self._collection.count()
+            matrix = np.empty((count, self._dimensions), dtype=np.float32)
+            ids: list[ChunkId] = []
+            while len(ids) < count:
+                part = self._collection.get(
+                    include=["embeddings"], limit=READ_BATCH, offset=len(ids)
+                )
+                rows = np.asarray(part["embeddings"], dtype=np.float32)
+                if not part["ids"] or rows.shape != (len(part["ids"]), self._dimensions):
+                    raise DamagedError("vectors and ids do not match")
+                matrix[len(ids) : len(ids) + len(rows)] = rows
+                ids += map(ChunkId, part["ids"])
+            if len(set(ids)) != count:
                 raise DamagedError("vectors and ids do not match")
+            self._row_ids, self._matrix = ids, matrix
         return self._row_ids, self._matrix
 
     def _forget_matrix(self) -> None:
@@ -220,6 +238,7 @@ def _damage() -> Iterator[None]:
     except Exception as error:
         # Chroma's errors share no base class. A full or closed disk is no damage: rebuilding
         # would throw a good index away for nothing.
+        _check_handles()
         for words, number in REFUSALS:
             if words in str(error):
                 raise OSError(number, os.strerror(number)) from error
@@ -228,4 +247,20 @@ def _damage() -> Iterator[None]:
         # A panic of Chroma's Rust core derives from BaseException, unlike an interrupt of ours.
         if type(error).__name__ != "PanicException":
             raise
+        _check_handles()
         raise DamagedError("Chroma panicked") from error
+
+
+def _check_handles() -> None:
+    """Say so if it was for want of file handles that Chroma failed, whatever it says itself.
+
+    Raises:
+        OSError: There are hardly any left.
+    """
+    opened: list[int] = []
+    try:
+        for _ in range(HANDLES_NEEDED):
+            opened += [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)]
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from partitioned_rag.durable import PRIVATE_FILE, make_private_folder
 
+LOCK = "lock"
 POLL_S = 0.02
 SAY_AFTER_S = 0.5
 
@@ -36,7 +37,7 @@ def hold(folder: Path, *, waiting: Callable[[int], None]) -> Iterator[None]:
 
 
 def _acquire(folder: Path, waiting: Callable[[int], None]) -> int:
-    path = folder / "lock"
+    path = folder / LOCK
     began = time.monotonic()
     said = False
     while True:

@@ -15,6 +15,7 @@ from zlib import crc32
 from partitioned_rag.durable import make_private_folder, remove_folder, sweep
 from partitioned_rag.store.catalog import Catalog, IndexedSource
 from partitioned_rag.store.index import DamagedError, VectorIndex
+from partitioned_rag.store.lock import LOCK
 from partitioned_rag.store.registry import open_index
 from partitioned_rag.values import Candidate, Chunk, ChunkId, Reading
 
@@ -28,6 +29,7 @@ CATALOG = "catalog.sqlite3"
 FORMAT = "1"
 # Chroma keeps deleted vectors in its file; past this many it is written anew without them.
 ERASED_AT_MOST = 2_000
+NUMBERS = ("dimensions", "generation", "revision", "erased")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,14 @@ class Store:
         self.note = ""
         make_private_folder(folder)
         sweep(folder)
+        is_lost = _is_missing(folder / CATALOG) and any(folder.glob("vectors-*"))
         try:
             self._open_catalog()
         except DamagedError as error:
             self._make_anew(f"the index was damaged ({error})")
+        else:
+            if is_lost:
+                self.note = "the catalog of the index was lost: rebuilt from the folder"
         if difference := self._difference():
             self.begin_anew(difference)
         self._remove_leftovers()
@@ -102,7 +108,7 @@ class Store:
             if difference := self._difference():
                 self.begin_anew(difference)
             return
-        meta = self._catalog.meta()
+        meta = _checked(self._catalog.meta())
         if meta != self._meta:
             self._close_index()
             self._sources = None
@@ -126,6 +132,7 @@ class Store:
             }
             with self._catalog.transaction():
                 self._catalog.set_meta(self._meta)
+        _checked(self._meta)
 
     def _remove_leftovers(self) -> None:
         """Remove vectors that no catalog names: a crash left them while they were written anew."""
@@ -326,3 +333,24 @@ class Store:
         if self._index is not None:
             self._index.close()
             self._index = None
+
+
+def holds_nothing_else(folder: Path) -> bool:
+    """Say whether a folder holds an index, or what a crash left of one, and nothing else."""
+    ours = (CATALOG, f"{CATALOG}-*", LOCK, "vectors-*", ".gone-*")
+    return all(any(map(entry.match, ours)) for entry in folder.iterdir())
+
+
+def _is_missing(path: Path) -> bool:
+    return not path.exists() or not path.stat().st_size
+
+
+def _checked(meta: dict[str, str]) -> dict[str, str]:
+    """Refuse what an index says of itself where it makes no sense.
+
+    Raises:
+        DamagedError: A number is missing or none.
+    """
+    if not all(meta.get(key, "").isdecimal() for key in NUMBERS):
+        raise DamagedError("what the index says of itself makes no sense")
+    return meta
