@@ -16,8 +16,9 @@ MAX_RUN_CHARS = 10_000
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # With a longer minimum the search would look again and again into runs just below it; with none,
-# each character of a text would be a match of its own.
-_RUN = re.compile(r"(.)\1{15,}", re.DOTALL)
+# each character of a text would be a match of its own. Possessive, since the engine would keep some
+# 80 bytes for each character that it could give back.
+_RUN = re.compile(r"(.)\1{15,}+", re.DOTALL)
 _LINE = re.compile(r"([^\r\n]*)(?:[\r\n]+|\Z)")
 # A line end and at least one blank line; "\r\n" must not be taken for two line ends.
 _GAP = re.compile(r"(?:\r\n|\r(?!\n)|\n)(?:[^\S\r\n]*(?:\r\n|\r(?!\n)|\n))+")
