@@ -1,11 +1,12 @@
 """The bridge's chat: who said what, and what nobody can put into another's mouth."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from partitioned_rag.sources.chatlog import LINE_BREAK, read, turns
 from partitioned_rag.sources.composing import MAX_RUN_CHARS
-from partitioned_rag.sources.raw import RawFile
+from partitioned_rag.sources.raw import RawFile, Unreadable
 from partitioned_rag.values import Document, SegmentKind
 
 AT = "[2026-01-01 09:00:00]"
@@ -124,6 +125,33 @@ def test_a_character_cut_by_a_kill_costs_only_itself() -> None:
         ("them", f"kites \ufffd{AT} me: yes"),
         ("me", "no"),
     ]
+
+
+def test_a_line_that_is_no_utf8_costs_only_itself() -> None:
+    sound = f"{AT} me: déjà vu\n".encode()
+    bad = f"{AT} them: ".encode() + b"\xe9\xe8\xe7\xe0\xfc kites\n"
+    marked = [("them", "\ufffd" * 5 + " kites")]
+    assert said(chat(sound + bad)) == [("me", "déjà vu"), *marked]
+    assert said(chat(f"{AT} me: hi\n".encode() + bad)) == [("me", "hi"), *marked]
+    assert said(chat(bad + sound, "friend/old.txt")) == [*marked, ("me", "déjà vu")]
+    much = f"{AT} them: ".encode() + b"\xe9\xe8\xe7\xe0\xfc" * 3 + b"\n"
+    some = f"{AT} me: é\n".encode()
+    assert said(chat(some + much + some)) == [("me", "é"), ("them", "\ufffd" * 15), ("me", "é")]
+
+
+def test_a_chat_that_fits_no_charset_is_still_one() -> None:
+    junk = bytes(range(128, 256))
+    assert said(chat(f"{AT} me: hi\n{AT} them: ".encode() + junk)) == [
+        ("me", "hi"),
+        ("them", "\ufffd" * 128),
+    ]
+    with pytest.raises(Unreadable):
+        chat(junk)
+
+
+def test_a_chat_with_a_mark_is_decoded_by_it() -> None:
+    for charset in ("utf-8-sig", "utf-16", "utf-32"):
+        assert said(chat(f"{AT} them: kites\n".encode(charset))) == [("them", "kites")]
 
 
 def test_a_chat_in_another_charset_is_decoded_by_it() -> None:

@@ -5,6 +5,7 @@ an arrow, so whatever else looks like a line break belongs to the text of a mess
 stands behind it is never a turn of another speaker.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,14 +13,17 @@ from typing import Final, NamedTuple
 
 from partitioned_rag.sources.composing import clean, finish, paragraphs, trimmed
 from partitioned_rag.sources.decoding import decode
-from partitioned_rag.sources.raw import RawFile
+from partitioned_rag.sources.raw import RawFile, Unreadable
 from partitioned_rag.values import Document, Segment, SegmentKind, Turn
 
 LINE_BREAK: Final = " ↵ "
 """What the bridge puts where a message had a line break."""
 
 _NEW_SITTING: Final = timedelta(hours=2)
+# A cut character has at most three bytes; fewer than eight bytes tell no charset from another.
 _CUT_BYTES: Final = 3
+_TELLING_BYTES: Final = 8
+_UTF16_OR_32: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _ESCAPED = re.compile("[\udc80-\udcff]")
 # `^` in Python means the beginning of the text or behind a line feed, and nothing else.
 _TURN = re.compile(
@@ -49,7 +53,7 @@ def read(raw: RawFile) -> Document:
     more than that. A time that does not exist changes nothing.
 
     Raises:
-        Unreadable: It cannot be decoded, or holds no text.
+        Unreadable: It cannot be decoded and has no turns, or it holds no text.
     """
     # An arrow, since with a line break a contact could begin a line of its own choosing: the rest
     # of a run of "[" followed by what a turn of "me" looks like.
@@ -117,13 +121,23 @@ def _time(written: str) -> datetime | None:
 
 
 def _decoded(raw: RawFile) -> str:
-    """Decode what the bridge wrote.
+    """Decode what the bridge wrote, which is UTF-8: a bad byte costs itself, not the conversation.
 
-    It writes UTF-8; killed inside a character, it leaves the character cut, at the end or, when
-    it went on later, in the middle of a line. That must not cost the whole conversation.
+    Killed inside a character, the bridge leaves it cut, at the end or, when it went on later, in
+    the middle of a line. Only where most of the lines beyond ASCII are no UTF-8 may the chat be in
+    another charset.
     """
-    if raw.name == "chat.log":
-        escaped = raw.data.decode("utf-8-sig", "surrogateescape")
-        if all(len(_ESCAPED.findall(line)) <= _CUT_BYTES for line in escaped.split("\n")):
-            return raw.data.decode("utf-8-sig", "replace")
-    return decode(raw.data)
+    if raw.data.startswith(_UTF16_OR_32):
+        return decode(raw.data)
+    escaped = raw.data.decode("utf-8-sig", "surrogateescape")
+    foreign = [line for line in escaped.split("\n") if not line.isascii()]
+    bad = [n for n in (len(_ESCAPED.findall(line)) for line in foreign) if n > _CUT_BYTES]
+    marked = raw.data.decode("utf-8-sig", "replace")
+    if 2 * len(bad) <= len(foreign) or sum(bad) < _TELLING_BYTES:
+        return marked
+    try:
+        return decode(raw.data)
+    except Unreadable:
+        if _TURN.search(marked):
+            return marked
+        raise

@@ -1,6 +1,8 @@
 """Bytes to text: byte order mark, then UTF-8, then what the file says, then a detector.
 
-Floor: edge. What cannot be decoded as a whole is refused, never decoded in part.
+Floor: edge. What cannot be decoded as a whole is refused; where one bad part must not cost a whole
+mailbox or calendar, each byte that was not understood is marked with U+FFFD, never dropped or taken
+for a letter that it may not be.
 """
 
 import codecs
@@ -92,28 +94,35 @@ def decode_leniently(data: bytes, *, declared: str = "") -> str:
     """Decode a part of a file whose other parts are sound, so that it does not cost them all.
 
     Returns:
-        The text, with U+FFFD or a blank where a byte could not be understood.
+        The text, with U+FFFD for each byte that could not be understood: nothing is guessed that
+        nobody could tell from what was written.
     """
-    for candidate in (data, data.replace(b"\0", b" ")):
-        try:
-            return decode(candidate, declared=declared)
-        except Unreadable:
-            continue
-    return data.replace(b"\0", b" ").decode("cp1252", "replace")
+    try:
+        return decode(data, declared=declared)
+    except Unreadable:
+        return data.decode("utf-8", "replace")
 
 
 def likely_charset(data: bytes) -> str:
-    """Name the charset of a file that is to be decoded line by line: one that always works."""
+    """Name the charset of a file that is to be decoded line by line.
+
+    Returns:
+        One that fits all of it; UTF-8 where none does, so that what is not understood is marked.
+    """
     try:
         data.decode()
     except UnicodeDecodeError:
-        found = None if b"\0" in data else _detected(data)
-        return found or "cp1252"
+        is_hopeless = b"\0" in data or _is_damaged_utf8(data)
+        return (None if is_hopeless else _detected(data)) or "utf-8"
     return "utf-8"
 
 
 def decode_as(data: bytes, declared: str, usual: str) -> str:
-    """Decode a value by its own charset if that fits, else by that of its file."""
+    """Decode a value by its own charset if that fits, else by that of its file.
+
+    Returns:
+        The text, with U+FFFD for each byte that could not be understood.
+    """
     text = _as_declared(data, declared)
     return data.decode(usual, "replace") if text is None else text
 
@@ -149,6 +158,9 @@ def _as_declared(data: bytes, declared: str) -> str | None:
     if name.replace("-", "_") in _REFUSED or (
         name.startswith(("utf-16", "utf-32")) and b"\0" not in data
     ):
+        return None
+    if name == "cp1252" and _is_damaged_utf8(data):
+        # It has a letter for nearly every byte, and is what programs name by default.
         return None
     try:
         # A codec that is no charset (zlib, hex) is refused by `decode` as a LookupError.

@@ -28,7 +28,7 @@ from partitioned_rag.values import (
 if TYPE_CHECKING:
     from partitioned_rag.sources.isolation import IsolatedReader
 
-RECIPE: Final = "3"
+RECIPE: Final = "4"
 """Goes up whenever a reader makes another text or other segments of the same bytes."""
 
 HEAD_BYTES: Final = 4096
