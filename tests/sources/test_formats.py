@@ -368,6 +368,35 @@ def test_alarms_and_what_is_for_programs_is_left_out() -> None:
     assert text("a.ics", event) == "Description: a\nb, c\\d"
 
 
+def test_a_line_that_its_writer_forgot_to_fold_is_the_rest_of_the_value() -> None:
+    event = calendar(
+        "Bring the kites.",
+        "DESCRIPTION:first",
+        "second line not folded",
+        "",
+        "third",
+        "UID:S",
+        "S",
+        "ATTACH;ENCODING=BASE64:S",
+        "S",
+        "SUMMARY:x",
+    )
+    assert text("a.ics", event + b"\nlast words\n") == (
+        "Note: Bring the kites.\nDescription: first\nsecond line not folded\nthird\nEvent: x"
+    )
+    card = (
+        b"BEGIN:VCARD\nPHOTO;BASE64:\nQUJD\nQUJD\n\nNOTE;QUOTED-PRINTABLE:a=\nb=3D\nc=3D\nEND:VCARD"
+    )
+    assert text("a.vcf", card) == "Note: ab=\nc=3D"
+
+
+def test_a_byte_of_a_calendar_that_nobody_understands_is_marked() -> None:
+    event = calendar("SUMMARY:Zoë à Noël très déçu", "LOCATION:x").replace(b"x\r", b"x\xff\r")
+    assert text("a.ics", event) == "Event: Zoë à Noël très déçu\nLocation: x\ufffd"
+    hopeless = calendar("SUMMARY:a\0b", "LOCATION:x").replace(b"x\r", b"x\xe9\r")
+    assert text("a.ics", hopeless) == "Event: a\ufffdb\nLocation: x\ufffd"
+
+
 def test_cards_of_every_age_are_read() -> None:
     old = (
         "BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=C3=BCller;J=\r\n"

@@ -59,6 +59,8 @@ _FOLD = re.compile(rb"\r?\n[ \t]")
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2})(?::?\d{2})?(Z?))?", re.ASCII)
 _NAME = re.compile(rb"(?:[\w-]+\.)?([\w-]+)((?:;(?:\"[^\"]*\"|[^\":;])*)*):", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# What a line belongs to that no property stands before: it is shown as a remark.
+_NO_PROPERTY: Final = ("NOTE", "", b"")
 
 
 class _Property(NamedTuple):
@@ -108,20 +110,31 @@ def _properties(data: bytes) -> Iterator[_Property]:
     unfolded = _FOLD.sub(b"", data)
     usual = likely_charset(unfolded)
     lines = iter(unfolded.splitlines())
+    name, parameters, value = _NO_PROPERTY
     for line in lines:
         found = _NAME.match(line)
-        if not found:
-            continue
-        name = found[1].decode("ascii", "replace").upper()
-        parameters = found[2].decode(usual, "replace")
-        value = line[found.end() :]
-        if re.search("(?i);(?:ENCODING=)?QUOTED-PRINTABLE", parameters):
-            while value.endswith(b"="):
-                value = value[:-1] + next(lines, b"")
-            value = binascii.a2b_qp(value)
-        if name not in _BINARY:
-            declared = _parameter(parameters, "CHARSET")
-            yield _Property(name, parameters, decode_as(value, declared, usual))
+        if found:
+            yield from _decoded(name, parameters, value, usual)
+            name = found[1].decode("ascii", "replace").upper()
+            parameters = found[2].decode(usual, "replace")
+            value = line[found.end() :]
+            if re.search("(?i);(?:ENCODING=)?QUOTED-PRINTABLE", parameters):
+                while value.endswith(b"="):
+                    value = value[:-1] + next(lines, b"")
+                value = binascii.a2b_qp(value)
+        elif line.strip():
+            # The next line of a value, by a writer that forgot to fold it.
+            if name in ("BEGIN", "END"):
+                yield from _decoded(name, parameters, value, usual)
+                name, parameters, value = _NO_PROPERTY
+            value += b"\n" + line
+    yield from _decoded(name, parameters, value, usual)
+
+
+def _decoded(name: str, parameters: str, value: bytes, usual: str) -> Iterator[_Property]:
+    if name not in _BINARY:
+        declared = _parameter(parameters, "CHARSET")
+        yield _Property(name, parameters, decode_as(value, declared, usual))
 
 
 def _parameter(parameters: str, name: str) -> str:
