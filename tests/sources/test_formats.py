@@ -292,18 +292,77 @@ PARTS = (
 )
 
 
+BILL = "\n\nAttachment: bill.pdf (not read)"
+
+
 def test_of_alternatives_the_plain_text_is_read_else_the_html() -> None:
-    alternative = PARTS.format(kind="alternative", plain="plain")
-    assert text("a.eml", alternative) == "From: a\n\nplain"
-    assert "html" in text("a.eml", PARTS.format(kind="alternative", plain=" "))
-    assert text("a.eml", PARTS.format(kind="mixed", plain="plain")) == (
-        "From: a\n\nplain\n\nhtml\n\nAttachment: bill.pdf"
+    alternative = PARTS.format(kind="alternative", plain="plain *html*")
+    assert text("a.eml", alternative) == "From: a\n\nplain *html*" + BILL
+    alternative = PARTS.format(kind="alternative", plain=" ")
+    assert text("a.eml", alternative) == "From: a\n\nhtml" + BILL
+    mixed = PARTS.format(kind="mixed", plain="plain")
+    assert text("a.eml", mixed) == "From: a\n\nplain\n\nhtml" + BILL
+
+
+def alternative(plain: str, page: str) -> str:
+    letter = PARTS.format(kind="alternative", plain=plain).replace("html<script>S</script>", page)
+    return text("a.eml", letter).removeprefix("From: a\n\n").removesuffix(BILL)
+
+
+def test_a_plain_text_that_says_less_does_not_hide_the_html() -> None:
+    excuse, news = "Your program cannot show HTML.", "We sail on Sunday at ten from the old harbour"
+    assert alternative(excuse, f"{news}, bring kites and cake.") == f"{news}, bring kites and cake."
+    assert alternative(excuse, "We sail at ten.") == f"{excuse}\n\nWe sail at ten."
+    assert alternative(f"{news}.\n-- \nAnn", news) == f"{news}.\n-- \nAnn"
+    assert alternative(news, "Open in a browser") == f"{news}\n\nOpen in a browser"
+    assert alternative("We sail on Sunday", f"{news} unsubscribe") == f"{news} unsubscribe"
+
+
+def test_what_no_person_is_shown_of_a_letter_is_named() -> None:
+    invitation = PARTS.format(kind="alternative", plain="come").replace(
+        "text/html", "text/calendar"
     )
+    assert text("a.eml", invitation) == (
+        f"From: a\n\ncome{BILL}\n\nAttachment: text/calendar without a name (not read)"
+    )
+    nameless = PARTS.format(kind="mixed", plain="come").replace('; filename="bill.pdf"', "")
+    assert text("a.eml", nameless).endswith("Attachment: application/pdf without a name (not read)")
+    alone = "From: a\nContent-Type: application/pdf\n\n%PDF-1.7"
+    assert text("a.eml", alone) == (
+        "From: a\n\nAttachment: application/pdf without a name (not read)"
+    )
+    report = (
+        "From: a\nContent-Type: multipart/report; boundary=x\n\n--x\n\nIt came back.\n"
+        "--x\nContent-Type: message/delivery-status\n\nStatus: 5.1.1\n\nFinal: x\n--x--\n"
+    )
+    assert text("a.eml", report) == (
+        "From: a\n\nIt came back.\n\nAttachment: message/delivery-status without a name (not read)"
+    )
+
+
+def test_every_text_that_is_shown_with_a_letter_is_read() -> None:
+    for shown in ("inline", "inline; filename=notes.txt"):
+        letter = PARTS.format(kind="mixed", plain="one").replace(
+            "application/pdf\nContent-Transfer-Encoding: base64\n"
+            'Content-Disposition: attachment; filename="bill.pdf"\n\nU0VDUkVU',
+            f"text/plain\nContent-Disposition: {shown}\n\ntwo",
+        )
+        assert text("a.eml", letter) == "From: a\n\none\n\nhtml\n\ntwo"
 
 
 def test_an_attached_text_is_named_and_not_read() -> None:
     attached = PARTS.format(kind="mixed", plain="plain").replace("application/pdf", "text/plain")
-    assert text("a.eml", attached).endswith("html\n\nAttachment: bill.pdf")
+    assert text("a.eml", attached).endswith("html" + BILL)
+
+
+def test_a_byte_of_a_letter_that_nobody_understands_is_marked() -> None:
+    plain = "From: a\nContent-Type: text/plain{}\n\n".format
+    for charset in ("", "; charset=us-ascii", "; charset=iso-8859-1"):
+        letter = plain(charset).encode() + "Zoë à Noël très déçu".encode() + b" \xff"
+        assert text("a.eml", letter) == "From: a\n\nZoë à Noël très déçu \ufffd"
+    letter = "From: Zoë à Noël très déçu".encode() + b" \xff\n\nx"
+    assert text("a.eml", letter) == "From: Zoë à Noël très déçu \ufffd\n\nx"
+    assert text("a.eml", plain("").encode() + b"a\0b caf\xe9") == "From: a\n\na\ufffdb caf\ufffd"
 
 
 def test_a_letter_within_a_letter_is_read() -> None:

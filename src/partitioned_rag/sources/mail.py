@@ -1,15 +1,15 @@
 """Mail: one letter (`.eml`) or a mailbox of them (`.mbox`), each letter a group of its own.
 
-Floor: edge, in the child process. Of a letter's versions the plain one is taken, else the HTML one;
-attachments are named, never decoded into text.
+Floor: edge, in the child process. Of a letter's versions the plain one is taken, unless another
+says more; every text that is shown with the letter is read, and what is not is named in the text.
 """
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email import message_from_bytes
 from email.message import Message
-from typing import Final
+from typing import Final, NamedTuple
 
 from partitioned_rag.sources import html
 from partitioned_rag.sources.composing import Piece, compose, in_paragraphs
@@ -30,6 +30,7 @@ _TELLING: Final = (
 _LETTER = re.compile(rb"^From [^\n]*\d\d:\d\d[^\n]*\n", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]*)\?=")
+_WORD = re.compile(r"\w+")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(=\?)")
 
 
@@ -63,45 +64,93 @@ def _split(data: bytes) -> Iterator[bytes]:
     yield _QUOTED_FROM.sub(rb"\1", data[start:])
 
 
+class _Gathered(NamedTuple):
+    """What was read of a part of a letter, and what in it was not."""
+
+    pieces: list[Piece]
+    left_out: list[str]
+
+
 def _letter(letter: Message, *, group: int) -> Iterator[Piece]:
-    """Give the headers a person looks at, then the text; of a letter within it likewise."""
-    waiting = [(letter, True)]
-    while waiting:
-        part, is_letter = waiting.pop()
-        if is_letter:
-            yield Piece(SegmentKind.PARAGRAPH, "\n".join(_headers(part)), group)
-        if part.is_multipart():
-            within = part.get_content_type() == "message/rfc822"
-            waiting += [(child, within) for child in reversed(_versions(part))]
-        elif part.get_content_maintype() == "text" or is_letter:
-            yield from _text(part, group)
-        elif name := part.get_filename():
-            yield Piece(SegmentKind.PARAGRAPH, f"Attachment: {_in_line(name)}", group)
+    """Give the headers a person looks at, then the text, then the names of what was not read."""
+    yield Piece(SegmentKind.PARAGRAPH, "\n".join(_headers(letter)), group)
+    pieces, left_out = _gathered(letter, group)
+    yield from pieces
+    for name in left_out:
+        yield Piece(SegmentKind.PARAGRAPH, f"Attachment: {name} (not read)", group)
 
 
-def _versions(part: Message) -> list[Message]:
-    """Give the parts to be read: of alternatives the plain text alone, if there is one."""
-    children = [child for child in part.get_payload() if isinstance(child, Message)]
-    if part.get_content_type() == "multipart/alternative":
-        for child in children:
-            if child.get_content_type() == "text/plain" and _payload(child).strip():
-                return [child]
-    return children
-
-
-def _text(part: Message, group: int) -> Iterator[Piece]:
-    if part.get_content_disposition() == "attachment":
-        yield Piece(
-            SegmentKind.PARAGRAPH,
-            f"Attachment: {_in_line(part.get_filename() or '')}",
-            group,
-        )
-        return
+def _gathered(part: Message, group: int) -> _Gathered:
+    """Read every text of a part that is shown with the letter, and name the rest."""
+    kind = part.get_content_type()
+    payload = part.get_payload() if part.is_multipart() else []
+    children = [child for child in payload if isinstance(child, Message)]
+    if children and kind == "message/rfc822":
+        return _Gathered([piece for each in children for piece in _letter(each, group=group)], [])
+    if children and kind == "multipart/alternative":
+        return _alternative(children, group)
+    if children and part.get_content_maintype() == "multipart":
+        return _joined(_gathered(child, group) for child in children)
+    # What calls itself multipart without having parts is text.
+    is_text = part.get_content_maintype() in ("text", "multipart") and not children
+    if not is_text or part.get_content_disposition() == "attachment":
+        return _Gathered([], [_name(part)])
     text = decode_leniently(_payload(part), declared=part.get_content_charset() or "")
-    if part.get_content_type() == "text/html":
-        yield from html.pieces(text, group=group)
-    else:
-        yield from in_paragraphs(text, group=group)
+    in_pieces = html.pieces if kind == "text/html" else in_paragraphs
+    return _Gathered(list(in_pieces(text, group=group)), [])
+
+
+def _joined(parts: Iterable[_Gathered]) -> _Gathered:
+    joined = _Gathered([], [])
+    for pieces, left_out in parts:
+        joined.pieces.extend(pieces)
+        joined.left_out.extend(left_out)
+    return joined
+
+
+def _alternative(children: list[Message], group: int) -> _Gathered:
+    """Read one version of a text: the plain one, unless another says what it does not.
+
+    "Your program cannot show HTML" is plain text, too. Where each of two versions says a good deal
+    that the other does not, both are read.
+    """
+    versions = [_gathered(child, group) for child in children]
+    words = [_words(version.pieces) for version in versions]
+    for_people = [n for n, child in enumerate(children) if words[n] and _is_for_people(child)]
+    if not for_people:
+        return _joined(versions)
+    first, *others = sorted(
+        for_people,
+        key=lambda n: (children[n].get_content_type() != "text/plain", -len(words[n])),
+    )
+    chosen = {first}
+    if others:
+        fullest = max(others, key=lambda n: len(words[n]))
+        unsaid = len(words[fullest] - words[first])
+        if unsaid * 5 > len(words[fullest]):
+            chosen.add(fullest)
+            if len(words[first]) * 2 < len(words[fullest]):
+                chosen.remove(first)
+    programs = [n for n in range(len(children)) if words[n] and n not in for_people]
+    return _Gathered(
+        [piece for n in sorted(chosen) for piece in versions[n].pieces],
+        [name for version in versions for name in version.left_out]
+        + [_name(children[n]) for n in programs],
+    )
+
+
+def _is_for_people(version: Message) -> bool:
+    """Tell a text from what the program of its reader is told, an invitation as a calendar say."""
+    kind = version.get_content_type()
+    return kind in ("text/plain", "text/html") or version.is_multipart()
+
+
+def _words(pieces: list[Piece]) -> set[str]:
+    return {word[0] for piece in pieces for word in _WORD.finditer(piece.text.casefold())}
+
+
+def _name(part: Message) -> str:
+    return _in_line(part.get_filename() or "") or f"{part.get_content_type()} without a name"
 
 
 def _payload(part: Message) -> bytes:
