@@ -253,6 +253,18 @@ def test_a_pdf_without_text_is_a_scan() -> None:
     assert "scan" in verdict.value.detail
 
 
+def test_pages_without_text_are_named_where_others_have_some() -> None:
+    note = "[{} no text: a scan, a drawing or nothing]".format
+    read = document("a.pdf", pdf("", "one", "", "", "four", ""))
+    assert [(read.text[one.start : one.end], one.page) for one in read.segments] == [
+        (note("page 1 holds"), 1),
+        ("one", 2),
+        (note("pages 3 to 4 hold"), 3),
+        ("four", 5),
+        (note("page 6 holds"), 6),
+    ]
+
+
 def test_a_pdf_cut_in_two_is_corrupt() -> None:
     data = pdf("x")
     assert refusal("a.pdf", data[: data.index(b"stream")]) is SkipReason.CORRUPT

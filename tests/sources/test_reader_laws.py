@@ -125,7 +125,11 @@ def test_the_laws_notice_text_that_no_segment_holds() -> None:
 
 def test_a_pdf_knows_its_pages() -> None:
     document = read_here(FORMATS[1], RawFile(path="public/x.pdf", data=pdf("one", "", "three")))
-    assert [(one.page, one.group) for one in document.segments] == [(1, 0), (3, 2)]
+    assert [(one.page, one.group) for one in document.segments] == [
+        (1, 0),
+        (2, 1),
+        (3, 2),
+    ]
 
 
 def test_a_document_is_refused_while_it_grows_and_not_when_it_is_too_late() -> None:

@@ -20,7 +20,7 @@ from pypdf.errors import (
 
 from partitioned_rag.sources.composing import Piece, compose, in_paragraphs
 from partitioned_rag.sources.raw import RawFile, Unreadable
-from partitioned_rag.values import Document, SkipReason
+from partitioned_rag.values import Document, SegmentKind, SkipReason
 
 _HEADER_WITHIN_BYTES: Final = 64 * 1024
 
@@ -79,8 +79,30 @@ def _pages(data: bytes) -> Iterator[Piece]:
         if isinstance(error, NotImplementedError) and b"/Encrypt" in data:
             raise Unreadable(SkipReason.ENCRYPTED, _CIPHER) from error
         raise Unreadable(SkipReason.CORRUPT, "its structure is damaged") from error
+    # Named with the first text or never: of a mere scan nothing is read, and that is said once.
+    silent: list[int] = []
+    has_text = False
     for number in range(1, count + 1):
-        yield from in_paragraphs(_page(reader, number), group=number - 1, page=number)
+        pieces = list(in_paragraphs(_page(reader, number), group=number - 1, page=number))
+        if pieces:
+            yield from _named(silent)
+            silent.clear()
+            yield from pieces
+            has_text = True
+        else:
+            silent.append(number)
+    if has_text:
+        yield from _named(silent)
+
+
+def _named(pages: list[int]) -> Iterator[Piece]:
+    """Name neighbouring pages without text: what is not there to be found must be seen to be."""
+    if not pages:
+        return
+    first, last = pages[0], pages[-1]
+    which = f"page {first} holds" if first == last else f"pages {first} to {last} hold"
+    note = f"[{which} no text: a scan, a drawing or nothing]"
+    yield Piece(SegmentKind.PARAGRAPH, note, group=first - 1, page=first)
 
 
 def _page(reader: PdfReader, number: int) -> str:
