@@ -123,6 +123,6 @@ def _content(descriptor: int, status: os.stat_result, path: str) -> bytes | Skip
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_FILE_BYTES + 1)
     if max(status.st_size, len(data)) > MAX_FILE_BYTES:
-        limit = f"is larger than {MAX_FILE_BYTES // 2**20} MiB"
+        limit = f"is larger than {MAX_FILE_BYTES // 2**20} MiB: cut it into smaller files"
         return Skip(source=path, reason=SkipReason.TOO_LARGE, detail=limit)
     return data
