@@ -146,13 +146,13 @@ class Reading:
         settled: False when the file was touched so shortly before it was read that the clock
             could hide a later edit; such a file is read again at the next look.
         content_sha256: Of the raw bytes; empty if they could not be read.
-        outcome: The document, or why there is none.
+        outcome: The document, or why there is none; None when the content was known already.
     """
 
     source: Source
     settled: bool
     content_sha256: str
-    outcome: Document | Skip
+    outcome: Document | Skip | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ def read_all(box: Path) -> Iterator[tuple[str, Document | Skip]]:
                 else:
                     reading = readers.read(found)
                     assert reading.source == found
+                    assert reading.outcome is not None
                     yield found.path, reading.outcome
 
 

@@ -83,6 +83,43 @@ def test_a_skipped_file_has_a_hash_too(folder: Path) -> None:
     assert read.content_sha256 == hashlib.sha256(b"\x89PNG\r\n\x1a\n").hexdigest()
 
 
+def test_no_sense_is_made_of_what_is_known_already(folder: Path) -> None:
+    data = b"%PDF-1.7, which would need a process to find nothing in it"
+    (folder / "a.pdf").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    source = reading(folder, "a.pdf").source
+    with Readers(folder, FRIEND) as readers:
+        known = readers.read(source, known_sha256=sha256)
+        assert (known.outcome, known.content_sha256, known.source) == (None, sha256, source)
+        assert readers.content_sha256("friend/a.pdf") == sha256
+        assert isinstance(readers.read(source, known_sha256="another").outcome, Skip)
+
+
+CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children")
+
+
+@pytest.mark.skipif(not CHILDREN.exists(), reason="needs /proc to see which processes run")
+def test_what_is_known_already_starts_no_process(folder: Path) -> None:
+    (folder / "a.pdf").write_bytes(pdf("kites"))
+    source = reading(folder, "a.pdf").source
+    running = CHILDREN.read_text()
+    with Readers(folder, FRIEND) as readers:
+        readers.read(source, known_sha256=readers.content_sha256("friend/a.pdf"))
+        assert CHILDREN.read_text() == running
+        readers.read(source)
+        assert CHILDREN.read_text() != running
+
+
+def test_what_cannot_be_read_has_no_hash(folder: Path) -> None:
+    os.mkfifo(folder / "fifo.txt")
+    (folder / "out.txt").symlink_to("/etc/hostname")
+    with (folder / "sparse.txt").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with Readers(folder, FRIEND) as readers:
+        for name in ("fifo.txt", "out.txt", "sparse.txt", "gone.txt"):
+            assert readers.content_sha256(f"friend/{name}") == ""
+
+
 def test_a_huge_file_is_refused_by_its_size_alone(folder: Path) -> None:
     with (folder / "sparse.txt").open("wb") as file:
         file.truncate(64 << 30)

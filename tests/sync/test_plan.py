@@ -1,10 +1,12 @@
 """The plan is exactly the difference between index and folder."""
 
+from collections.abc import Collection
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioned_rag.sync.plan import Known, SyncPlan, plan
-from partitioned_rag.values import Source, Stamp
+from partitioned_rag.sync.plan import OF_THE_MOMENT, Known, SyncPlan, plan
+from partitioned_rag.values import SkipReason, Source, Stamp
 
 paths = st.sampled_from([f"friend/{letter}" for letter in "abcdef"])
 stamps = st.builds(
@@ -14,7 +16,11 @@ stamps = st.builds(
     ctime_ns=st.integers(0, 2),
     inode=st.integers(0, 2),
 )
-indexes = st.dictionaries(paths, st.builds(Known, stamp=stamps, settled=st.booleans()))
+reasons = st.sampled_from([None, SkipReason.TIMEOUT, SkipReason.CORRUPT])
+indexes = st.dictionaries(
+    paths, st.builds(Known, stamp=stamps, settled=st.booleans(), skipped=reasons)
+)
+agains = st.sampled_from([(), OF_THE_MOMENT])
 folders = st.dictionaries(paths, stamps).map(
     lambda found: {path: Source(path=path, stamp=stamp) for path, stamp in found.items()}
 )
@@ -47,10 +53,21 @@ def test_a_settled_file_of_the_same_stamp_is_not_read(
 
 
 @given(indexes, folders)
-def test_each_file_has_one_place_in_the_plan(
+def test_what_took_too_long_is_retried_when_asked_or_touched(
     indexed: dict[str, Known], found: dict[str, Source]
 ) -> None:
-    todo = plan(indexed, found)
+    slow = {path for path in indexed.keys() & found if indexed[path].skipped is SkipReason.TIMEOUT}
+    asked = {source.path for source in plan(indexed, found, again=OF_THE_MOMENT).retry}
+    assert asked == slow
+    touched = {path for path in slow if indexed[path].stamp != found[path].stamp}
+    assert {source.path for source in plan(indexed, found).retry} == touched
+
+
+@given(indexes, folders, agains)
+def test_each_file_has_one_place_in_the_plan(
+    indexed: dict[str, Known], found: dict[str, Source], again: Collection[SkipReason]
+) -> None:
+    todo = plan(indexed, found, again=again)
     places = [
         *(source.path for source in todo.to_read),
         *todo.remove,

@@ -209,8 +209,13 @@ class Readers:
             self._isolated.close()
             self._isolated = None
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source, *, known_sha256: str = "") -> Reading:
         """Read one source as it is now, whatever it was when it was found.
+
+        Args:
+            source: What to read.
+            known_sha256: Of the content that is known already: if the file still holds that, no
+                sense is made of it, which costs a hundred times more than to hash it.
 
         Returns:
             The reading, with the stamp of the very bytes that were read. A file that is gone, or is
@@ -221,14 +226,28 @@ class Readers:
         """
         taken = take(self._folder, self._partition, source.path)
         data = taken.content
+        sha256 = _sha256(data)
+        outcome: Document | Skip | None
+        if isinstance(data, Skip):
+            outcome = data
+        elif sha256 == known_sha256:
+            outcome = None
+        else:
+            outcome = self._outcome(RawFile(path=source.path, data=data))
         return Reading(
             source=Source(path=source.path, stamp=taken.stamp or source.stamp),
             settled=taken.is_settled,
-            content_sha256="" if isinstance(data, Skip) else hashlib.sha256(data).hexdigest(),
-            outcome=data
-            if isinstance(data, Skip)
-            else self._outcome(RawFile(path=source.path, data=data)),
+            content_sha256=sha256,
+            outcome=outcome,
         )
+
+    def content_sha256(self, path: str) -> str:
+        """Hash what a source holds now, with all the care of `read` and no sense made of it.
+
+        Returns:
+            As in `Reading.content_sha256`: empty for what cannot be read or is too large.
+        """
+        return _sha256(take(self._folder, self._partition, path).content)
 
     def _outcome(self, raw: RawFile) -> Document | Skip:
         if not raw.data:
@@ -247,3 +266,7 @@ class Readers:
 
             self._isolated = IsolatedReader()
         return self._isolated.read(chosen.name, raw)
+
+
+def _sha256(content: bytes | Skip) -> str:
+    return "" if isinstance(content, Skip) else hashlib.sha256(content).hexdigest()

@@ -7,7 +7,7 @@ a renamed file costs nothing, a chat that grew costs its tail.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding.embedder import Embedder
@@ -55,12 +55,20 @@ class Changes:
         )
 
 
+class Read(Protocol):
+    """Reads a source, if it does not hold what is known of it; as `sources` does."""
+
+    def __call__(self, source: Source, *, known_sha256: str) -> Reading:
+        """Give the reading; its outcome is None where the content has that hash."""
+        ...
+
+
 def carry_out(
     plan: SyncPlan,
     *,
     partition: PartitionId,
     store: Store,
-    read: Callable[[Source], Reading],
+    read: Read,
     embedder: Embedder,
     progress: Callable[[Progress], None] | None,
 ) -> Changes:
@@ -81,9 +89,11 @@ def carry_out(
     batch: list[tuple[Reading, Sequence[Chunk]]] = []
     touched: list[Reading] = []
     waiting = 0
+    again = frozenset(plan.retry)
     for number, source in enumerate(to_read, start=1):
-        reading = read(source)
         before = indexed.get(source.path)
+        known_sha256 = before.content_sha256 if before and source not in again else ""
+        reading = read(source, known_sha256=known_sha256)
         if before and _reads_as_before(reading, before):
             if (before.source, before.settled) != (reading.source, reading.settled):
                 touched.append(reading)
@@ -117,15 +127,15 @@ def carry_out(
 
 
 def _reads_as_before(reading: Reading, before: IndexedSource) -> bool:
-    if not reading.content_sha256:  # it could not be opened, and that may be no news
-        return before.skip is not None and before.skip == reading.outcome
-    return before.content_sha256 == reading.content_sha256
+    # What could not be opened has no hash, and that may be no news.
+    is_same = reading.content_sha256 == before.content_sha256
+    return is_same and reading.outcome in (None, before.skip)
 
 
 def _cut(reading: Reading, embedder: Embedder) -> tuple[Reading, Sequence[Chunk]]:
-    if isinstance(reading.outcome, Skip):
+    document = reading.outcome
+    if not isinstance(document, Document):
         return reading, ()
-    document: Document = reading.outcome
     chunks = chunk(document, token_spans=embedder.token_spans, window_tokens=embedder.window_tokens)
     if chunks:
         return reading, chunks

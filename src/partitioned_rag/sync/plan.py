@@ -1,17 +1,26 @@
 """What must be done so that an index is true to its folder. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from partitioned_rag.values import Source, Stamp
+from partitioned_rag.values import SkipReason, Source, Stamp
+
+OF_THE_MOMENT: Final = frozenset({SkipReason.TIMEOUT})
+"""Reasons to skip a source that say as much of a busy machine as of the source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the index remembers of a source; `settled` as in `values.Reading`."""
+    """What the index remembers of a source; `settled` as in `values.Reading`.
+
+    Attributes:
+        skipped: Why it was not read, if it was not.
+    """
 
     stamp: Stamp
     settled: bool
+    skipped: SkipReason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +34,8 @@ class SyncPlan:
             clock could hide an edit.
         rename: Not indexed under this path, with the old path of what looks like the same file.
         remove: Indexed and not in the folder; the old paths of `rename` are not in it.
+        retry: Skipped for a reason of the moment, and touched since or asked for: to be read even
+            if the content is known.
     """
 
     add: tuple[Source, ...] = ()
@@ -32,20 +43,27 @@ class SyncPlan:
     recheck: tuple[Source, ...] = ()
     rename: tuple[tuple[str, Source], ...] = ()
     remove: tuple[str, ...] = ()
+    retry: tuple[Source, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True when the index is true to the folder already."""
-        return not (self.add or self.change or self.recheck or self.rename or self.remove)
+        return self == SyncPlan()
 
     @property
     def to_read(self) -> tuple[Source, ...]:
         """Every source that must be opened, in the order in which it is done."""
         renamed = tuple(source for _, source in self.rename)
-        return tuple(sorted((*self.add, *self.change, *self.recheck, *renamed), key=_path))
+        known = (*self.change, *self.recheck, *self.retry)
+        return tuple(sorted((*self.add, *known, *renamed), key=_path))
 
 
-def plan(indexed: Mapping[str, Known], found: Mapping[str, Source]) -> SyncPlan:
+def plan(
+    indexed: Mapping[str, Known],
+    found: Mapping[str, Source],
+    *,
+    again: Collection[SkipReason] = (),
+) -> SyncPlan:
     """Compare what is indexed with what is in the folder.
 
     A rename is told by inode, size and modification time together (the change time moves with the
@@ -54,6 +72,8 @@ def plan(indexed: Mapping[str, Known], found: Mapping[str, Source]) -> SyncPlan:
     Args:
         indexed: By path.
         found: By path; sources alone, what the scan skipped is not among them.
+        again: Reasons for which sources that were skipped are read again, though nobody has touched
+            them. None where somebody waits for an answer, `OF_THE_MOMENT` where there is time.
 
     >>> stamp = Stamp(size_bytes=1, mtime_ns=2, ctime_ns=3, inode=4)
     >>> plan({"a/x": Known(stamp=stamp, settled=True)}, {}).remove
@@ -65,6 +85,7 @@ def plan(indexed: Mapping[str, Known], found: Mapping[str, Source]) -> SyncPlan:
     change: list[Source] = []
     recheck: list[Source] = []
     rename: list[tuple[str, Source]] = []
+    retry: list[Source] = []
     for path, source in sorted(found.items()):
         known = indexed.get(path)
         if known is None:
@@ -74,6 +95,8 @@ def plan(indexed: Mapping[str, Known], found: Mapping[str, Source]) -> SyncPlan:
             else:
                 rename.append((old, source))
                 del gone[old]
+        elif known.skipped in (again if known.stamp == source.stamp else OF_THE_MOMENT):
+            retry.append(source)
         elif known.stamp != source.stamp:
             change.append(source)
         elif not known.settled:
@@ -84,6 +107,7 @@ def plan(indexed: Mapping[str, Known], found: Mapping[str, Source]) -> SyncPlan:
         recheck=tuple(recheck),
         rename=tuple(rename),
         remove=tuple(sorted(gone)),
+        retry=tuple(retry),
     )
 
 
