@@ -10,6 +10,7 @@
        ├─ EmbedderError       weights missing or not the verified ones
        ├─ OllamaError         not running, model not pulled, refused, timed out
        │  └─ ContextLengthError  the prompt is longer than the model's window
+       ├─ TokenizerError      the model's tokenizer cannot be rebuilt
        └─ StaleSourcesError   sources kept changing while the model was thinking
 
 Floor: words. Imports nothing of ours. No message quotes content or names anything outside the
@@ -96,6 +97,10 @@ class ContextLengthError(OllamaError):
     ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.excess_tokens = excess_tokens
+
+
+class TokenizerError(WorkError):
+    """A model's tokenizer cannot be rebuilt from what its server says of it."""
 
 
 class StaleSourcesError(WorkError):

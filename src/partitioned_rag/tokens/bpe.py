@@ -1,0 +1,110 @@
+"""Byte pair encoding: over bytes within words (GPT-2 and after), or over whole lines (Gemma 4).
+
+Floor: edge. Radford et al., "Language Models are Unsupervised Multitask Learners", 2019, for bytes
+as the alphabet; llama.cpp for what is done where a vocabulary has gaps.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Final
+
+from partitioned_rag.tokens.cutting import cutter, pairs_joined
+from partitioned_rag.tokens.merging import merge
+from partitioned_rag.tokens.model_info import Vocabulary, cannot_rebuild, end, frame
+from partitioned_rag.tokens.pretokenize import RULES, splitter
+
+_PRINTABLE: Final = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+_BYTE_LETTERS: Final = "".join(
+    chr(byte) if byte in _PRINTABLE else chr(0x100 + byte - sum(p < byte for p in _PRINTABLE))
+    for byte in range(0x100)
+)
+"""The visible character that stands for each byte: its own if it has one, else one from U+0100."""
+
+SPACE: Final = "▁"
+"""What stands for a space in vocabularies of SentencePiece's kind."""
+LINE_PRE: Final = ("gemma4", "granite-embed-multi-311m")
+"""The pre-tokenizers by which a `gpt2` model is one over lines."""
+_LINES = re.compile("\n+|[^\n]+")
+
+
+class ByteBPE:
+    """Cuts a text into words and joins the bytes of each by the model's merges."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        pre = vocabulary.pre or "default"
+        rules = RULES.get(pre)
+        if rules is None:
+            raise cannot_rebuild(f"the pre-tokenizer '{pre}' is not known", where=pre)
+        self.split = splitter(rules)
+        self.frame = frame(vocabulary, bos=11, eos=11, begins=rules.starts_text, ends=False)
+        self._takes_whole_words = rules.takes_whole_words
+        self._ids = vocabulary.ids
+        self._ranks = ranks(vocabulary)
+
+    def encode(self, word: str) -> Sequence[int]:
+        """Give the ids of a word."""
+        letters = word.encode().decode("latin-1").translate(_BYTE_LETTERS)
+        if self._takes_whole_words and (whole := self._ids.get(letters)) is not None:
+            return (whole,)
+        symbols = merge(list(letters), self._ranks, glue=" ")
+        try:
+            return [*map(self._ids.__getitem__, symbols)]
+        except KeyError:
+            return [*chain.from_iterable(map(self._id_or_ids, symbols))]
+
+    def _id_or_ids(self, symbol: str) -> Sequence[int]:
+        """Give a symbol's id, or those of its bytes: llama.cpp drops what has none."""
+        if symbol in self._ids:
+            return (self._ids[symbol],)
+        # It looks up the bytes of the stand-ins, so that only those in ASCII can be found.
+        return [self._ids[each] for each in symbol if each.isascii() and each in self._ids]
+
+
+class LineBPE:
+    """Joins the characters of whole lines, with spaces made visible (Gemma 4)."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        default = 11 if vocabulary.model == "gpt2" else None
+        _, after = frame(vocabulary, bos=default, eos=default, begins=False, ends=False)
+        self.frame = (end(vocabulary, "bos", default), after)  # whatever the model says
+        self._ids = vocabulary.ids
+        self._ranks = ranks(vocabulary)
+        self._cut = cutter(pairs_joined(vocabulary.merges))
+
+    def split(self, text: str) -> Sequence[str]:
+        """Cut a text into runs of line breaks, and the rest where nothing can be joined."""
+        words: list[str] = []
+        for line in _LINES.findall(text.replace(" ", SPACE)):
+            words += (line,) if line[0] == "\n" else self._cut(line)
+        return words
+
+    def encode(self, word: str) -> Sequence[int]:
+        """Give the ids of what `split` cut."""
+        if word[0] == "\n" and (whole := self._ids.get(word)) is not None:
+            return (whole,)
+        ids: list[int] = []
+        for symbol in merge(list(word), self._ranks, glue=" "):
+            if (id_ := self._ids.get(symbol)) is not None:
+                ids.append(id_)
+            else:  # by its bytes; one that has no token is dropped
+                spelt = (byte_token(byte) for byte in symbol.encode())
+                ids += [self._ids[each] for each in spelt if each in self._ids]
+        return ids
+
+
+def ranks(vocabulary: Vocabulary) -> Mapping[str, int]:
+    """Give the rank of each merge; of equal ones the first counts."""
+    merges = vocabulary.merges
+    if not merges:
+        raise cannot_rebuild("the model's tokenizer has no merges", where=vocabulary.pre)
+    return dict(zip(reversed(merges), range(len(merges) - 1, -1, -1), strict=True))
+
+
+def byte_token(byte: int) -> str:
+    """Spell the token of a byte that no other token holds.
+
+    >>> byte_token(10)
+    '<0x0A>'
+    """
+    return f"<0x{byte:02X}>"

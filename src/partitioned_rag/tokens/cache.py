@@ -1,0 +1,129 @@
+"""Keeps what models say of their tokenizers on disk, so that a server is asked once for each.
+
+Floor: edge. A file holds nothing but what came from the server, packed: from a question or a folder
+it could not hold anything. What is not whole, or of another format, is no file at all.
+"""
+
+import hashlib
+import json
+import sys
+from array import array
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from partitioned_rag.durable import write_whole
+from partitioned_rag.errors import TokenizerError
+from partitioned_rag.tokens.exact import Tokenizer, tokenizer
+from partitioned_rag.tokens.model_info import PREFIX
+
+FORMAT: Final = b"partitioned_rag tokenizer 1\n"
+"""Another number is another format: files of an older one are made anew."""
+
+_KEPT: Final = ("general.name", "general.architecture")
+_STRINGS: Final = "strings"
+_ARRAYS: Final = (
+    (PREFIX + "tokens", _STRINGS),
+    (PREFIX + "merges", _STRINGS),
+    (PREFIX + "token_type", "b"),
+    (PREFIX + "scores", "f"),
+)
+"""What is packed, and how: as strings, or as an `array` of this type."""
+# Splitting at a mark is three times as fast as JSON. Strings that hold this one stay in the JSON.
+_MARK: Final = "\uffff"
+_CHECKSUM_BYTES: Final = 32
+
+
+def load(folder: Path, digest: str) -> Tokenizer | None:
+    """Rebuild a tokenizer from its file.
+
+    Args:
+        folder: Where the files are.
+        digest: Names the model exactly, as `GET /api/tags` gives it: another model under the same
+            name has another.
+
+    Returns:
+        None if there is no file, or if anything is wrong with it: ask the server, and `store`.
+    """
+    try:
+        raw = _path(folder, digest).read_bytes()
+        return tokenizer(_unpacked(raw, digest))
+    except (OSError, ValueError, TokenizerError):
+        return None
+
+
+def store(folder: Path, digest: str, model_info: Mapping[str, object]) -> None:
+    """Keep what a server says of a model's tokenizer; an earlier file of it is replaced.
+
+    Args:
+        folder: As in `load`; exists.
+        digest: As in `load`.
+        model_info: As `tokenizer` takes it; of other things nothing is kept.
+
+    Raises:
+        TokenizerError: `tokenizer` cannot rebuild it either.
+        OSError: The file cannot be written.
+    """
+    tokenizer(model_info)
+    write_whole(_path(folder, digest), _packed(model_info, digest))
+
+
+def _path(folder: Path, digest: str) -> Path:
+    # A digest comes from a server: hashed, it is no path that leads anywhere else.
+    return folder / f"{hashlib.sha256(digest.encode()).hexdigest()}.tokenizer"
+
+
+def _packed(model_info: Mapping[str, object], digest: str) -> bytes:
+    """Pack what is needed: a line of JSON, then the long arrays in the order it lists them."""
+    info = {k: v for k, v in model_info.items() if k in _KEPT or k.startswith(PREFIX)}
+    sections: list[bytes] = []
+    packed: list[tuple[str, str, int]] = []
+    for key, kind in _ARRAYS:
+        section = _section(info.get(key), kind)
+        if section is not None:
+            del info[key]
+            sections.append(section)
+            packed.append((key, kind, len(section)))
+    head = {"digest": digest, "order": sys.byteorder, "packed": packed, "info": info}
+    body = b"\n".join([json.dumps(head).encode(), b"".join(sections)])
+    return FORMAT + hashlib.sha256(body).digest() + body
+
+
+def _unpacked(raw: bytes, digest: str) -> Mapping[str, object]:
+    """Do the reverse.
+
+    Raises:
+        ValueError: It is not what `_packed` made, to the last bit, of the model of this digest.
+    """
+    body = memoryview(raw)[len(FORMAT) + _CHECKSUM_BYTES :]
+    if raw[: -len(body)] != FORMAT + hashlib.sha256(body).digest():
+        raise ValueError("damaged, or of another format")
+    start = raw.index(b"\n", len(raw) - len(body)) + 1
+    head = json.loads(raw[-len(body) : start])
+    if (head["digest"], head["order"]) != (digest, sys.byteorder):
+        raise ValueError("of another model, or from another machine")
+    info: dict[str, object] = head["info"]
+    for key, kind, length in head["packed"]:
+        section = raw[start : start + length]
+        start += length
+        info[key] = (
+            str(section, "utf-8", "surrogatepass").split(_MARK)
+            if kind == _STRINGS
+            else array(kind, section).tolist()
+        )
+    return info
+
+
+def _section(value: object, kind: str) -> bytes | None:
+    """Pack an array; None for one that stays in the JSON, being short or strange."""
+    if not isinstance(value, list | tuple) or not value:
+        return None
+    try:
+        if kind != _STRINGS:
+            return array(kind, value).tobytes()
+        joined = _MARK.join(value)
+        if joined.count(_MARK) == len(value) - 1:
+            return joined.encode("utf-8", "surrogatepass")
+    except (OverflowError, TypeError):
+        pass
+    return None

@@ -1,0 +1,48 @@
+"""SentencePiece's greedy tokenizer, `model=llama`: Llama 2, Mistral 7B, Phi 3, Gemma 3.
+
+Floor: edge. Kudo and Richardson, "SentencePiece: A simple and language independent subword
+tokenizer and detokenizer for Neural Text Processing", EMNLP 2018; what is joined to what is
+llama.cpp's rule.
+"""
+
+from collections.abc import Sequence
+
+from partitioned_rag.tokens.bpe import SPACE, byte_token
+from partitioned_rag.tokens.cutting import cutter, pairs_within
+from partitioned_rag.tokens.merging import merge
+from partitioned_rag.tokens.model_info import Vocabulary, cannot_rebuild, frame
+
+
+class SentencePiece:
+    """Joins neighbouring characters whose joint is any token, the one of the best score first."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        ids = vocabulary.ids
+        scores = vocabulary.scores or (0.0,) * len(ids)
+        self.frame = frame(vocabulary, bos=1, eos=2, begins=True, ends=False)
+        self._ids = ids
+        self._costs = {token: -scores[id_] for token, id_ in ids.items()}
+        self._cut = cutter(pairs_within(vocabulary.tokens))
+        try:
+            self._bytes = [
+                ids[spelt] if (spelt := byte_token(byte)) in ids else ids[chr(byte)]
+                for byte in range(0x100)
+            ]
+        except KeyError as error:
+            raise cannot_rebuild(
+                "the model's tokenizer has no token for some bytes", where=vocabulary.model
+            ) from error
+
+    def split(self, text: str) -> Sequence[str]:
+        """Cut a text where nothing can be joined, with spaces made visible."""
+        return self._cut(text.replace(" ", SPACE))
+
+    def encode(self, word: str) -> Sequence[int]:
+        """Give the ids of what `split` cut."""
+        ids: list[int] = []
+        for symbol in merge(list(word), self._costs, glue=""):
+            if (id_ := self._ids.get(symbol)) is not None:
+                ids.append(id_)
+            else:
+                ids += [self._bytes[byte] for byte in symbol.encode()]
+        return ids
