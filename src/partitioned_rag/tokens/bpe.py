@@ -12,7 +12,8 @@ from typing import Final
 from partitioned_rag.tokens.cutting import cutter, pairs_joined
 from partitioned_rag.tokens.merging import merge
 from partitioned_rag.tokens.model_info import Vocabulary, cannot_rebuild, end, frame
-from partitioned_rag.tokens.pretokenize import RULES, splitter
+from partitioned_rag.tokens.pre_rules import RULES
+from partitioned_rag.tokens.pretokenize import splitter
 
 _PRINTABLE: Final = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 _BYTE_LETTERS: Final = "".join(

@@ -33,9 +33,10 @@ def replacements(charsmap: bytes) -> Mapping[str, str]:
         (size,) = struct.unpack_from("<I", charsmap)
         trie = struct.unpack_from(f"<{size // 4}I", charsmap, _HEAD)
         strings = charsmap[_HEAD + size :]
-        return {
-            key.decode(): strings[at : strings.index(0, at)].decode() for key, at in _keys(trie)
-        }
+        keys = _keys(trie)
+        # Many keys share a replacement, or the end of one.
+        images = {at: strings[at : strings.index(0, at)].decode() for at in {at for _, at in keys}}
+        return {key.decode(): images[at] for key, at in keys}
     except (struct.error, ValueError, IndexError) as error:  # UnicodeDecodeError is a ValueError
         raise cannot_rebuild("the model's table of normalisation is damaged", where="t5") from error
 

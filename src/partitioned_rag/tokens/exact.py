@@ -132,7 +132,7 @@ def tokenizer(model_info: Mapping[str, object]) -> Tokenizer:
     """Rebuild a model's tokenizer.
 
     Which one it is, is read from the arrays, never from the model's name. Known are byte pair
-    encoding (`gpt2`) with the pre-tokenizers of `pretokenize.RULES`, Gemma 4's, SentencePiece
+    encoding (`gpt2`) with the pre-tokenizers of `pre_rules.RULES`, Gemma 4's, SentencePiece
     (`llama`), WordPiece (`bert`) and unigram (`t5`).
 
     Args:

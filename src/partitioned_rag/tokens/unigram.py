@@ -111,8 +111,11 @@ class _Normaliser:
         several = [key for key in self._replaced if len(key) > 1]
         self._longest = max(map(len, several), default=0)
         # Where a key of several characters could begin; most texts hold none.
-        heads = sorted({key[:2] for key in several})
-        self._head = re.compile("|".join(map(re.escape, heads))) if heads else None
+        heads = "".join(sorted({key[0] for key in several}))
+        seconds = "".join(sorted({key[1] for key in several}))
+        self._head = (
+            re.compile(f"[{re.escape(heads)}](?=[{re.escape(seconds)}])") if several else None
+        )
 
     def __call__(self, text: str) -> str:
         text = self._replace(text)

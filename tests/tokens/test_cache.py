@@ -1,0 +1,96 @@
+"""The files in which tokenizers are kept: right, or not there."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from partitioned_rag.errors import TokenizerError
+from partitioned_rag.tokens import tokenizer
+from partitioned_rag.tokens.cache import load, store
+from tests.strategies import examples
+from tests.tokens import small
+from tests.tokens.test_laws import texts
+
+families = pytest.mark.parametrize("name", list(small.FAMILIES))
+DIGEST = "sha256:0123"
+
+
+@families
+@given(text=texts())
+def test_a_loaded_tokenizer_gives_the_same_ids(name: str, text: str, tmp_path: Path) -> None:
+    info = small.FAMILIES[name]()
+    store(tmp_path, DIGEST, info)
+    loaded = load(tmp_path, DIGEST)
+    assert loaded is not None
+    fresh = tokenizer(info)
+    for special in (True, False):
+        assert loaded.ids(text, special=special) == fresh.ids(text, special=special)
+    assert loaded.control_spellings == fresh.control_spellings
+    assert loaded.control_ids == fresh.control_ids
+
+
+@families
+@examples(300)
+@given(data=st.data())
+def test_a_damaged_file_is_no_file(name: str, data: st.DataObject, tmp_path: Path) -> None:
+    store(tmp_path, DIGEST, small.FAMILIES[name]())
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    bit = data.draw(st.integers(0, 7))
+    flipped = whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]
+    for damaged in (flipped, whole[:at], whole + b"\0", whole[at:], b""):
+        if damaged != whole:
+            path.write_bytes(damaged)
+            assert load(tmp_path, DIGEST) is None
+
+
+def test_a_file_is_found_by_the_digest_it_was_stored_under_alone(tmp_path: Path) -> None:
+    store(tmp_path, DIGEST, small.gemma4())
+    assert load(tmp_path, "sha256:4567") is None
+    (path,) = tmp_path.iterdir()
+    store(tmp_path, "sha256:4567", small.gemma4())
+    (other,) = set(tmp_path.iterdir()) - {path}
+    path.replace(other)  # as if it had been copied by hand
+    assert load(tmp_path, "sha256:4567") is None
+
+
+def test_a_digest_leads_to_no_other_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for digest in ("../../etc/passwd", "/etc/passwd", "", "\0", "x" * 5000):
+        store(folder, digest, small.gemma4())
+        assert load(folder, digest) is not None
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+    store(tmp_path, DIGEST, small.gemma4())
+    (path,) = tmp_path.iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_cannot_be_rebuilt_is_not_stored(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError):
+        store(tmp_path, DIGEST, small.byte_bpe("made-up"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_what_the_tokenizer_needs_is_stored(tmp_path: Path) -> None:
+    store(tmp_path, DIGEST, small.gemma4() | {"general.license": "secret", "tokenizer.x": "secret"})
+    (path,) = tmp_path.iterdir()
+    assert b"secret" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("odd", ["a\uffffb", "\uffff", "\ud800", "x\ny", "\0"])
+def test_odd_spellings_survive(odd: str, tmp_path: Path) -> None:
+    info = small.gemma4()
+    info["tokenizer.ggml.tokens"].append(odd)
+    info["tokenizer.ggml.token_type"].append(small.CONTROL)
+    store(tmp_path, DIGEST, info)
+    loaded = load(tmp_path, DIGEST)
+    assert loaded is not None
+    assert loaded.control_spellings == tokenizer(info).control_spellings
