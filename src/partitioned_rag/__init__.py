@@ -18,6 +18,7 @@ from partitioned_rag.errors import (
     PragError,
     StaleSourcesError,
     StoreError,
+    TokenizerError,
     WorkError,
 )
 from partitioned_rag.values import (
@@ -78,6 +79,7 @@ __all__ = [
     "StaleSourcesError",
     "StoreError",
     "Timings",
+    "TokenizerError",
     "Turn",
     "View",
     "WorkError",

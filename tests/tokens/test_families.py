@@ -3,6 +3,8 @@
 import pytest
 
 from partitioned_rag.tokens import tokenizer
+from partitioned_rag.tokens.pre_rules import RULES
+from partitioned_rag.tokens.pretokenize import splitter
 from tests.tokens import small
 
 
@@ -177,3 +179,8 @@ def test_half_a_surrogate_pair_counts_as_the_replacement_that_arrives() -> None:
     for make in small.FAMILIES.values():
         made = tokenizer(make())
         assert made.ids("a\ud83d b") == made.ids("a\ufffd b")
+
+
+@pytest.mark.parametrize("pre", ["deepseek-coder", "deepseek-llm", "deepseek-v3"])
+def test_the_first_ideograph_is_one_where_two_ranges_of_a_rule_meet(pre: str) -> None:
+    assert splitter(RULES[pre])("a一二b1") == ["a", "一二", "b", "1"]

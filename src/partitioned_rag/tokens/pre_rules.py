@@ -111,7 +111,6 @@ _GPT2 = (
 _EACH_NUMBER = _each(r"\p{N}")
 _NUMBERS_BY_THREE = r"[\p{N}]{1,3}|[^\p{N}]+"
 _DIGITS_BY_THREE = r"[0-9]{3}|(?:[^0-9]|[0-9](?![0-9]{2}))+"
-_DIGITS_FROM_THE_RIGHT = _or_rest(r"[0-9]{1,3}(?=(?:[0-9]{3})*(?![A-Za-z0-9_]))")
 _WORDS_WITHOUT_MARKS = _or_rest(r" ?[^(\s|.,!?)\p{1}]+")
 _CASELESS = rf"[\p{{L}}\p{{M}}]+{_MAYBE_CONTRACTION}"
 
@@ -188,15 +187,6 @@ _TABLE: Final = (
     (
         "tekken",
         Rules(patterns=(_cased("", r"[\p{N}]"),), takes_whole_words=True, starts_text=True),
-    ),
-    (
-        "tiny_aya cohere2moe",
-        Rules(
-            patterns=(
-                _DIGITS_FROM_THE_RIGHT,
-                _chat(_CASELESS, r"[\p{N}]{1,3}", contraction="", after_marks=r"[\r\n/]*"),
-            )
-        ),
     ),
     (
         "youtu",

@@ -59,7 +59,8 @@ def _stand_ins(sets: Sequence[str]) -> tuple[Mapping[str, str], str]:
             if which >> i & 1 and CLASSES[class_] != _WHITE:
                 names[str(i + 1)] += chr(stand_in)
     for i, ranges in enumerate(sets):
-        within = {each: each + (len(CLASSES) << i) for each in every}
+        bit = len(CLASSES) << i  # ranges may overlap: a bit that is set stays
+        within = {each: _FIRST_STAND_IN + (each - _FIRST_STAND_IN | bit) for each in every}
         for first, last in re.findall("(.)(?:-(.))?", ranges):
             start, end = ord(first), ord(last or first) + 1
             table = table[:start] + table[start:end].translate(within) + table[end:]
