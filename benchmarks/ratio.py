@@ -5,7 +5,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def ratios(
     }
 
 
-def machine() -> dict[str, object]:
+def machine(packages: Sequence[str]) -> dict[str, object]:
     """Say on what it was measured."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
@@ -57,13 +57,19 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in packages},
     }
 
 
-def save(name: str, answers: dict[str, object]) -> None:
-    """Write the answers of a script to `results/NAME.json` and print them."""
+def save(name: str, answers: dict[str, object], *, packages: Sequence[str] = PACKAGES) -> None:
+    """Write the answers of a script to `results/NAME.json` and print them.
+
+    Args:
+        name: Of the file.
+        answers: By a short name of the question.
+        packages: Whose versions bear on them.
+    """
     RESULTS.mkdir(exist_ok=True)
-    text = json.dumps({"machine": machine(), "answers": answers}, indent=2, sort_keys=True)
+    text = json.dumps({"machine": machine(packages), "answers": answers}, indent=2, sort_keys=True)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(text)
