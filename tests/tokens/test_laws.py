@@ -111,6 +111,11 @@ def random_pairs(random: Random) -> list[tuple[str, str]]:
     return pairs[:60]
 
 
+def test_a_pair_of_which_the_right_side_has_grown_is_joined_no_more() -> None:
+    costs = {"b c": 0, "a b": 1}
+    assert merge(list("abc") * SHORT_SYMBOLS, costs, glue=" ") == ["a", "bc"] * SHORT_SYMBOLS
+
+
 def naive_merge(symbols: list[str], costs: dict[str, int]) -> list[str]:
     """Join the pair of the least rank, the leftmost of equals, until none is left."""
     while found := [
@@ -142,9 +147,7 @@ def test_what_was_counted_before_changes_no_count(name: str, batch: list[str]) -
 def test_the_memory_of_a_tokenizer_is_bounded() -> None:
     made = tokenizer(small.byte_bpe())
     words = exact.REMEMBERED_WORDS + 100
-    made.count(
-        " ".join(f"a{'b' * (i % 5)}{chr(0x4E00 + i % 20000)}c{i // 7}" for i in range(words))
-    )
+    made.count(" ".join(chr(0x4E00 + i % 20_000) + "abcde"[i // 20_000] for i in range(words)))
     made.count("q" * (exact.REMEMBERED_CHARS + 1))
     remembered = made._counts
     assert 0 < len(remembered) <= exact.REMEMBERED_WORDS
