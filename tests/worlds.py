@@ -163,6 +163,7 @@ def candidates(root: Path, partition: str, question: str, embedder: Embedder) ->
             end=piece.end,
             text=piece.text,
             page=piece.page,
+            lead=piece.lead,
         )
         for document in read(root, partition)
         for piece in chunk(

@@ -27,6 +27,7 @@ class _Span:
     end: int
     text: str
     page: int | None
+    lead: str
 
 
 def rank(by_partition: Mapping[PartitionId, Sequence[Candidate]], *, k: int) -> list[Hit]:
@@ -64,6 +65,7 @@ def rank(by_partition: Mapping[PartitionId, Sequence[Candidate]], *, k: int) -> 
                 end=candidate.end,
                 text=candidate.text,
                 page=candidate.page,
+                lead=candidate.lead,
             ),
             known,
         )
@@ -80,6 +82,7 @@ def rank(by_partition: Mapping[PartitionId, Sequence[Candidate]], *, k: int) -> 
             end=span.end,
             text=span.text,
             page=span.page,
+            lead=span.lead,
         )
         for number, span in enumerate(best_first, start=1)
     ]
@@ -100,6 +103,7 @@ def _in_order(
             one[1].end,
             one[1].text,
             one[1].page or 0,
+            one[1].lead,
             one[0],
         ),
     )
@@ -117,7 +121,7 @@ def _taken(span: _Span, spans: Sequence[_Span]) -> list[_Span]:
 def _joined(one: _Span, other: _Span) -> _Span | None:
     """Join two spans of one source, if they meet and their texts make one."""
     first, second = sorted((one, other), key=lambda each: (each.start, -each.end))
-    if second.start > first.end or not (_is_whole(first) and _is_whole(second)):
+    if second.start > first.end:
         return None
     shared = min(first.end, second.end) - second.start
     at = second.start - first.start
@@ -136,9 +140,5 @@ def _joined(one: _Span, other: _Span) -> _Span | None:
         end=max(first.end, second.end),
         text=text,
         page=first.page,
+        lead=first.lead,
     )
-
-
-def _is_whole(span: _Span) -> bool:
-    """Say whether the text is all of the span; else what two of them share cannot be told."""
-    return len(span.text) == span.end - span.start

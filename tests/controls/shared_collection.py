@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -71,11 +72,4 @@ class SharedCollection(HonestEngine):
 
 def rescored(found: Candidate, score: float) -> Candidate:
     """Give a candidate another score."""
-    return Candidate(
-        score=score,
-        source=found.source,
-        start=found.start,
-        end=found.end,
-        text=found.text,
-        page=found.page,
-    )
+    return replace(found, score=score)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from partitioned_rag.chunking import (
     CHAT_TURNS,
     MAX_CHUNK_CHARS,
+    MAX_LEAD_CHARS,
     MAX_OVERLAP_CHARS,
     OVERLAP_TOKENS,
     RECIPE,
@@ -138,6 +139,8 @@ def test_chunks_cover_the_text_in_order_and_within_bounds(
     for before, after in pairwise(chunks):
         assert before.start < after.start
         assert before.end < after.end
+        between = text[before.end : after.start]
+        assert after.lead == (between if len(between) <= MAX_LEAD_CHARS else "")
 
 
 @settings(deadline=None)
@@ -403,4 +406,4 @@ def test_the_recipe_changes_with_the_chunks() -> None:
     parts += [(TURN, f"[2025-01-01 10:00:{n:02}] me: turn {n}") for n in range(9)]
     chunks = cut(of(*parts), characters)
     digest = sha256("".join(piece.id for piece in chunks).encode()).hexdigest()
-    assert (RECIPE, digest[:16]) == ("chunks-1", "997765835910fd49")
+    assert (RECIPE, digest[:16]) == ("chunks-2", "3f843df0dd40e06e")

@@ -38,15 +38,16 @@ CREATE TABLE chunks (
     start INTEGER NOT NULL,
     end INTEGER NOT NULL,
     page INTEGER,
+    lead TEXT NOT NULL,
     text TEXT NOT NULL,
     text_sha256 BLOB NOT NULL,
     vector_crc32 INTEGER NOT NULL
 );
-CREATE INDEX chunks_of_a_source ON chunks (source_id, start);
+CREATE INDEX chunks_of_a_source ON chunks (source_id, start, end);
 CREATE INDEX chunks_of_a_text ON chunks (text_sha256);
 """
 CHUNKS = (
-    "SELECT chunks.id AS id, path, start, end, page, text, text_sha256"
+    "SELECT chunks.id AS id, path, start, end, page, lead, text, text_sha256"
     " FROM chunks JOIN sources ON sources.id = source_id"
 )
 
@@ -222,7 +223,7 @@ class Catalog:
         }
         self._db.executemany("DELETE FROM chunks WHERE id = ?", [(gone,) for gone in had - kept])
         self._db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     chunk.id,
@@ -230,6 +231,7 @@ class Catalog:
                     chunk.start,
                     chunk.end,
                     chunk.page,
+                    chunk.lead,
                     chunk.text,
                     text_hash(chunk.text),
                     vector_crc32[chunk.id],
@@ -292,10 +294,20 @@ class Catalog:
         with damage():
             for chunk_id in ids:
                 for row in self._db.execute(f"{CHUNKS} WHERE chunks.id = ?", (chunk_id,)):
-                    found[chunk_id] = IndexedChunk(
-                        source=os.fsdecode(row["path"]), chunk=_chunk(row)
-                    )
+                    found[chunk_id] = _indexed_chunk(row)
         return found
+
+    def all_chunks(self) -> list[IndexedChunk]:
+        """List every chunk, by the path of its source and by place."""
+        with damage():
+            rows = self._db.execute(f"{CHUNKS} ORDER BY path, start, end")
+            return [_indexed_chunk(row) for row in rows]
+
+    def chars(self) -> int:
+        """Count the characters of all chunks together."""
+        with damage():
+            row = self._db.execute("SELECT coalesce(sum(end - start), 0) FROM chunks").fetchone()
+            return int(row[0])
 
     def chunks_within(self, path: str, start: int, end: int) -> list[Chunk]:
         """List the chunks of a source that share characters with a span, in order."""
@@ -383,6 +395,10 @@ def _source(row: sqlite3.Row) -> IndexedSource:
     )
 
 
+def _indexed_chunk(row: sqlite3.Row) -> IndexedChunk:
+    return IndexedChunk(source=os.fsdecode(row["path"]), chunk=_chunk(row))
+
+
 def _chunk(row: sqlite3.Row) -> Chunk:
     if text_hash(row["text"]) != row["text_sha256"]:
         raise DamagedError("a chunk's text is not the one that was indexed")
@@ -392,4 +408,5 @@ def _chunk(row: sqlite3.Row) -> Chunk:
         end=row["end"],
         text=row["text"],
         page=row["page"],
+        lead=row["lead"],
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from partitioned_rag.durable import make_private_folder, remove_folder, sweep
-from partitioned_rag.store.catalog import Catalog, IndexedSource
+from partitioned_rag.store.catalog import Catalog, IndexedChunk, IndexedSource
 from partitioned_rag.store.index import DamagedError, VectorIndex
 from partitioned_rag.store.lock import LOCK
 from partitioned_rag.store.registry import open_index
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Vector = npt.NDArray[np.float32]
 
 CATALOG = "catalog.sqlite3"
-FORMAT = "1"
+FORMAT = "2"
 # Chroma keeps deleted vectors in its file; past this many it is written anew without them.
 ERASED_AT_MOST = 2_000
 NUMBERS = ("dimensions", "generation", "revision", "erased")
@@ -173,6 +173,14 @@ class Store:
         """List the chunks of a source that share characters with a span, in order."""
         return self._catalog.chunks_within(path, start, end)
 
+    def chars(self) -> int:
+        """Count the characters of all chunks together; costs no look at their texts."""
+        return self._catalog.chars()
+
+    def everything(self) -> list[Candidate]:
+        """Give every chunk, by source and place, with no score."""
+        return [_candidate(indexed, score=0.0) for indexed in self._catalog.all_chunks()]
+
     def nearest(self, vector: "Vector", *, limit: int) -> list[Candidate]:
         """Find the chunks closest to a question.
 
@@ -188,15 +196,7 @@ class Store:
         if len(found) != len(scored):
             raise DamagedError("a vector has no chunk")
         candidates = [
-            Candidate(
-                score=scored[chunk_id],
-                source=indexed.source,
-                start=indexed.chunk.start,
-                end=indexed.chunk.end,
-                text=indexed.chunk.text,
-                page=indexed.chunk.page,
-            )
-            for chunk_id, indexed in found.items()
+            _candidate(indexed, score=scored[chunk_id]) for chunk_id, indexed in found.items()
         ]
         candidates.sort(key=lambda found: (-found.score, found.source, found.start))
         return candidates[:limit]
@@ -333,6 +333,18 @@ class Store:
         if self._index is not None:
             self._index.close()
             self._index = None
+
+
+def _candidate(indexed: IndexedChunk, *, score: float) -> Candidate:
+    return Candidate(
+        score=score,
+        source=indexed.source,
+        start=indexed.chunk.start,
+        end=indexed.chunk.end,
+        text=indexed.chunk.text,
+        page=indexed.chunk.page,
+        lead=indexed.chunk.lead,
+    )
 
 
 def holds_nothing_else(folder: Path) -> bool:
