@@ -15,7 +15,8 @@ import textwrap
 from pathlib import Path
 
 from partitioned_rag import Hit, OMBox, PragError, Prompt, View
-from partitioned_rag.ollama_api import Ollama, host_of
+from partitioned_rag.ollama_address import host_of
+from partitioned_rag.ollama_api import Ollama
 
 EXAMPLE = Path(__file__).with_name("OMBox")
 QUESTION = "Are you free on Sunday?"
@@ -144,7 +145,7 @@ def show_prompt(prompt: Prompt) -> None:
         show_message(message.role.value, message.content, lines=4)
     say()
     widest = max((item.tokens for item in prompt.bill), default=1) or 1
-    for item in prompt.bill:
+    for item in filter(lambda item: item.tokens, prompt.bill):
         bar = "█" * round(36 * item.tokens / widest)
         say(f"   {item.part:<22}{item.tokens:>7,} tokens  {paint(bar, 'cyan')}")
     say(f"   {'in all':<22}{prompt.tokens:>7,} of {prompt.budget:,}, {prompt.count.value}")

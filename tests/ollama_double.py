@@ -62,6 +62,7 @@ class Card:
     capabilities: tuple[str, ...] = ("completion",)
     digest: str = "0" * 64
     thought: str = ""  # what it thinks before it speaks, unless told not to
+    num_ctx: int | None = None  # as its Modelfile sets it
     # More of it, such as a tokenizer.
     model_info: Mapping[str, object] = field(default_factory=dict)
 
@@ -90,6 +91,12 @@ class Exchange:
     refused: bool = False
     abandoned: bool = False  # the client went away
     finished: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it wants to know how the model counts, and no reply: one token at most."""
+        options = cast("Json", self.body.get("options") or {})
+        return options.get("num_predict") == 1
 
     @property
     def cut(self) -> bool:
@@ -153,6 +160,9 @@ class OllamaDouble:
         answer: Callable[[str], str] = echo,
         tokens: Callable[[str], list[str]] = pieces,
         knows_debug_render: bool = True,
+        counts_prompts: bool = True,
+        has_cached: float = 0.0,
+        begins_template_with: str = "",
         port: int = 0,
     ) -> None:
         """Choose what it knows.
@@ -162,12 +172,18 @@ class OllamaDouble:
             answer: From what the model sees to what it says.
             tokens: Cuts a text into tokens that joined give it back.
             knows_debug_render: False for a server too old for `_debug_render_only`.
+            counts_prompts: False for a server that does not say how long a prompt was.
+            has_cached: What share of each prompt it has in its cache, and does not count.
+            begins_template_with: What the model's template puts before all else.
             port: 0 for any that is free.
         """
         self.models = dict(models)
         self.answer = answer
         self.tokens = tokens
         self.knows_debug_render = knows_debug_render
+        self.counts_prompts = counts_prompts
+        self.has_cached = has_cached
+        self.begins_template_with = begins_template_with
         self.exchanges: list[Exchange] = []
         self.failures: list[BaseException] = []
         self.loads = 0
@@ -202,8 +218,8 @@ class OllamaDouble:
 
     @property
     def chats(self) -> list[Exchange]:
-        """The chats among the exchanges."""
-        return [exchange for exchange in self.exchanges if exchange.path == "/api/chat"]
+        """The chats among the exchanges, probes aside."""
+        return [each for each in self.exchanges if each.path == "/api/chat" and not each.is_probe]
 
     @property
     def cut(self) -> int:
@@ -211,7 +227,7 @@ class OllamaDouble:
         return sum(exchange.cut for exchange in self.exchanges)
 
     def misbehave(self, *faults: Fault) -> None:
-        """Let the next chats go wrong, one fault each."""
+        """Let the next chats go wrong, one fault each; probes go well."""
         self.planned.extend(faults)
 
     def say(self, status: int, body: bytes | Mapping[str, object], **headers: str) -> None:
@@ -248,15 +264,19 @@ class OllamaDouble:
         messages = cast("list[Json]", exchange.body["messages"])
         for first in range(len(messages)):
             systems = [m for m in messages[:first] if m.get("role") == "system"]
-            rendered = render(systems + messages[first:])
+            rendered = self.render(systems + messages[first:])
             exchange.dropped = first - len(systems)
             if len(self.marked(rendered)) <= num_ctx:
                 break
         return rendered
 
+    def render(self, messages: Sequence[Json]) -> str:
+        """Write messages as the model sees them."""
+        return self.begins_template_with + render(messages)
+
     def marked(self, rendered: str) -> list[str]:
-        """The tokens of a prompt, with the marker that the runner puts before them."""
-        return [BOS, *self.tokens(rendered)]
+        """The tokens of a prompt, with the marker that the runner puts before them, once."""
+        return [BOS, *self.tokens(rendered.removeprefix(BOS))]
 
     def vector(self, text: str, length: int) -> list[float]:
         """A unit vector that depends on nothing but the text."""
@@ -386,6 +406,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "details": {"family": "double"},
                 "model_info": told,
                 "capabilities": list(card.capabilities),
+                "parameters": "" if card.num_ctx is None else f"num_ctx    {card.num_ctx}",
                 "template": "{{ .Prompt }}",
             }
         )
@@ -407,7 +428,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not messages:
             self._json({"model": body["model"], "done": True, "done_reason": "load"})
             return
-        rendered = double.fit_messages(exchange, num_ctx) if truncates else render(messages)
+        rendered = double.fit_messages(exchange, num_ctx) if truncates else double.render(messages)
         if body.get("_debug_render_only") is True and double.knows_debug_render:
             exchange.rendered = rendered
             told = {"rendered_template": rendered, "image_count": 0}
@@ -416,8 +437,10 @@ class _Handler(BaseHTTPRequestHandler):
         prompt = self._runner_prompt(double, exchange, rendered, num_ctx)
         exchange.rendered = "".join(prompt[1:]) if prompt[0] == BOS else "".join(prompt)
         exchange.prompt_tokens = len(prompt)
-        self._think(double, exchange)
-        fault = double.planned.popleft() if double.planned else None
+        fault = None
+        if not exchange.is_probe:
+            self._think(double, exchange)
+            fault = double.planned.popleft() if double.planned else None
         if fault is Fault.HTTP_500:
             raise _RefusalError(500, "llama runner process has terminated: exit status 2")
         thought = card.thought if body.get("think") is not False else ""
@@ -488,9 +511,11 @@ class _Handler(BaseHTTPRequestHandler):
             "message": {"role": "assistant", "content": ""},
             "done": True,
             "done_reason": reason,
-            "prompt_eval_count": exchange.prompt_tokens,
             "eval_count": len(said),
         }
+        if self.server.double.counts_prompts:
+            cached = int(exchange.prompt_tokens * self.server.double.has_cached)
+            end["prompt_eval_count"] = exchange.prompt_tokens - cached
         if exchange.body.get("stream") is False:
             text = "".join(piece for kind, piece in said if kind == "content")
             self._json({**end, "message": {"role": "assistant", "content": text}})

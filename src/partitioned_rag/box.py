@@ -3,7 +3,6 @@
 Floor: facade, over `view`. What it hands to a `View` is exactly what `readable` returned.
 """
 
-import errno
 import os
 import threading
 import time
@@ -13,10 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from partitioned_rag.audience import readable
-from partitioned_rag.durable import make_private_folder, sweep, write_whole
+from partitioned_rag.durable import sweep
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
-from partitioned_rag.errors import BoxError, ContactError, PragError, StoreError
+from partitioned_rag.errors import ContactError, PragError, StoreError
 from partitioned_rag.identity import (
     PUBLIC,
     Survey,
@@ -27,8 +26,11 @@ from partitioned_rag.identity import (
     survey,
 )
 from partitioned_rag.partition import Partition
+from partitioned_rag.place import IndexFolder, box_folder, cannot_be_read
+from partitioned_rag.tokens.models import Models
 from partitioned_rag.values import (
     BoxStatus,
+    Finding,
     IndexReport,
     PartitionId,
     PartitionReport,
@@ -36,16 +38,13 @@ from partitioned_rag.values import (
     Skip,
     SkipReason,
 )
-from partitioned_rag.view import View
+from partitioned_rag.view import DEFAULT_MODEL, View
 
-INDEX = ".prag"
-OWNER = "box"
 # An open partition costs some 5 MB, 11 file handles and 6 threads.
 OPEN_AT_MOST = 8
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 LINK = "it is a link: a partition must be a folder of its own"
 ROOT_FILE = "it lies in no partition: move it into public/ or into a contact's folder"
-SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "Mobile Documents", "Nextcloud")
 
 
 class OMBox:
@@ -64,6 +63,7 @@ class OMBox:
         *,
         index: str | Path | None = None,
         ollama_host: str | None = None,
+        window: int | None = None,
         notify: Callable[[str], None] | None = None,
     ) -> None:
         """Open an OMBox; nothing is read or written yet.
@@ -74,15 +74,17 @@ class OMBox:
                 sentence-transformers model), or an `Embedder`; the first by default.
             index: Where the index is kept; `.prag` in the folder by default.
             ollama_host: As in `OLLAMA_HOST`; this machine's port 11434 by default.
+            window: Tokens of the model's window to ask for, prompt and reply together; what Ollama
+                has set for the model by default, else 4,096; never more than it was trained for.
             notify: Told, a sentence at a time, of waiting and of rebuilding.
 
         Raises:
             BoxError: The folder is missing, is no folder or cannot be read, or its index cannot be.
             EmbedderError: There is no embedder of that name.
+            InputError: The window is too small.
         """
-        self.path = _checked(Path(path))
-        self._index = _expanded(Path(index)) if index else self.path / INDEX
-        _check_place(self._index, self.path)
+        self.path = box_folder(path)
+        self._index = IndexFolder(self.path, index)
         self._ollama_host = ollama_host or DEFAULT_OLLAMA
         self._embedder = (
             open_embedder(embedder or DEFAULT_EMBEDDER, ollama_host=self._ollama_host)
@@ -90,12 +92,13 @@ class OMBox:
             else embedder
         )
         self._notify = notify or _say_nothing
+        self._models = Models(self._index.tokenizers, window_tokens=window)
         self._partitions: dict[PartitionId, Partition] = {}
         self._pool = threading.Lock()
-        if any(name in str(self._index) for name in SYNCED):
+        if self._index.looks_synced:
             self._notify(
-                f"{self._index} looks synced to other machines, which can damage it and uploads"
-                " what is private: keep it elsewhere (PRAG_INDEX)"
+                f"{self._index.path} looks synced to other machines, which can damage it and"
+                " uploads what is private: keep it elsewhere (PRAG_INDEX)"
             )
 
     def __enter__(self) -> Self:
@@ -131,7 +134,7 @@ class OMBox:
         """
         began = time.monotonic()
         there, skipped = self._survey()
-        self._prepare_index()
+        self._index.prepare()
         gone = [name for name in self._indexed() if name not in there.partitions]
         reports: list[PartitionReport] = []
         for name in (*there.partitions, *gone):
@@ -168,7 +171,7 @@ class OMBox:
                 raise ContactError(refusal.detail, where=refusal.name)
         names = readable(audience, there.partitions)
         if names:
-            self._prepare_index()
+            self._index.prepare()
         handles = {name: self._partition(name) for name in names}
         own = [name for name in names if str(name) in map(str, audience.contacts)]
         return View(
@@ -176,6 +179,7 @@ class OMBox:
             handles,
             chat=handles[own[0]] if own else None,
             embedder=self._embedder,
+            models=self._models,
             ollama_host=self._ollama_host,
         )
 
@@ -225,6 +229,26 @@ class OMBox:
         ]
         return told
 
+    def examine(self, *, model: str | None = None) -> Iterator[Finding]:
+        """Look over all that an answer needs, as `prag doctor` does.
+
+        Args:
+            model: The Ollama model that would be asked.
+
+        Raises:
+            BoxError, StoreError: As `status`.
+        """
+        from partitioned_rag.doctor import examine  # noqa: PLC0415 — only who asks needs it
+        from partitioned_rag.ollama_api import Ollama  # noqa: PLC0415 — the door of httpx
+
+        return examine(
+            self.status(),
+            self._embedder,
+            self._models,
+            ollama=lambda: Ollama(self._ollama_host),
+            model=model or DEFAULT_MODEL,
+        )
+
     def status(self) -> BoxStatus:
         """Say what the box holds; changes nothing and loads no model.
 
@@ -233,19 +257,19 @@ class OMBox:
             StoreError: An index cannot be read.
         """
         there, skipped = self._survey()
-        self._check_owner()
+        self._index.check()
         try:
             version = self._embedder.version
         except PragError:
             version = "unknown"
         return BoxStatus(
             box=str(self.path),
-            index=str(self._index),
+            index=str(self._index.path),
             partitions=tuple(self._partition(name).status() for name in there.partitions),
             skipped=skipped,
             embedder=self._embedder.name,
             embedder_version=version,
-            index_bytes=_size(self._index),
+            index_bytes=self._index.size_bytes(),
         )
 
     # ------------------------------------------------------------ partitions
@@ -268,7 +292,7 @@ class OMBox:
                     else:
                         skipped.append(_skip(entry.name, SkipReason.SPECIAL_FILE, ROOT_FILE))
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise cannot_be_read(self.path, error) from error
         there = survey(folders)
         skipped += [
             _skip(refusal.name, SkipReason.UNSUPPORTED, refusal.detail) for refusal in there.refused
@@ -281,7 +305,7 @@ class OMBox:
             partition = self._partitions.pop(name, None) or Partition(
                 name,
                 folder=self.path / name,
-                index_folder=self._index / "partitions" / name,
+                index_folder=self._index.partitions / name,
                 embedder=self._embedder,
                 notify=self._notify,
             )
@@ -293,7 +317,7 @@ class OMBox:
             return partition
 
     def _indexed(self) -> Iterator[PartitionId]:
-        folder = self._index / "partitions"
+        folder = self._index.partitions
         if folder.is_dir():
             sweep(folder)
             for path in sorted(folder.iterdir()):
@@ -312,120 +336,6 @@ class OMBox:
             self._partitions.pop(partition.id, None)
         return PartitionReport(id=partition.id, removed=removed)
 
-    def _prepare_index(self) -> None:
-        """Make the index folder, or see that it is ours."""
-        self._check_owner()
-        owner = self._index / OWNER
-        try:
-            make_private_folder(self._index)
-            # Before anything else: without it, what is there is somebody else's. A box that was
-            # moved takes the index in it along.
-            if not owner.exists() or owner.read_bytes() != self._name():
-                write_whole(owner, self._name())
-            make_private_folder(self._index / "partitions")
-        except OSError as error:
-            raise _cannot_be_written(self._index, error) from error
-        # Another process may have begun at the same time, for another box.
-        self._check_owner()
-
-    def _check_owner(self) -> None:
-        """Refuse a folder that is no index, or that of another box: what is in it is not ours.
-
-        Raises:
-            BoxError: It is.
-        """
-        try:
-            held = [path.name for path in self._index.iterdir()]
-            whose = (self._index / OWNER).read_bytes() if OWNER in held else b""
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise _cannot_be_written(self._index, error) from error
-        is_inside = self._index.parent == self.path
-        if OWNER in held and whose != self._name() and not is_inside:
-            raise BoxError(
-                f"the index there is that of another OMBox, {os.fsdecode(whose)!a}",
-                where=str(self._index),
-                fix="give each OMBox an index folder of its own; if that one was moved here, remove"
-                " the index: it is made anew",
-            )
-        is_begun = all(name.startswith(f".{OWNER}.") for name in held)
-        if OWNER not in held and not is_begun and not is_inside:
-            raise BoxError(
-                "there is something else in the folder for the index",
-                where=str(self._index),
-                fix="name a new or an empty folder (PRAG_INDEX)",
-            )
-
-    def _name(self) -> bytes:
-        return os.fsencode(self.path.resolve())
-
-
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError as error:  # pathlib's way of saying that there is no such user
-        raise BoxError(
-            "there is no such user", where=str(path), fix="write the path out in full"
-        ) from error
-
-
-def _checked(path: Path) -> Path:
-    path = _expanded(path)
-    try:
-        if not path.exists():
-            raise BoxError(
-                "there is no such folder",
-                where=str(path),
-                fix="create it with a folder public/ in it, or name another (--box)",
-            )
-        if not path.is_dir():
-            raise BoxError("this is a file, not an OMBox", where=str(path), fix="name the folder")
-        with os.scandir(path):
-            pass
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return path
-
-
-def _cannot_be_written(index: Path, error: OSError) -> BoxError | StoreError:
-    what = f"the index cannot be written: {error.strerror}"
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}:
-        return StoreError(what, where=str(index), fix="make room, and try again")
-    return BoxError(
-        what, where=str(index), fix="keep it in a folder that can be written (PRAG_INDEX)"
-    )
-
-
-def _check_place(index: Path, box: Path) -> None:
-    """Refuse a place for the index where it could be read as a source, or is not what it seems.
-
-    Raises:
-        BoxError: It is a link, or lies in the box where sources do.
-    """
-    if index.is_symlink():
-        raise BoxError(
-            "the index folder is a link, so what is private could land anywhere",
-            where=str(index),
-            fix="remove the link, or name the place itself (PRAG_INDEX)",
-        )
-    place, folder = index.resolve(), box.resolve()
-    within = place.relative_to(folder).parts if place.is_relative_to(folder) else (".",)
-    if not within or not within[0].startswith(".") or folder.is_relative_to(place):
-        raise BoxError(
-            "the index would lie among the sources, or they in it",
-            where=str(index),
-            fix="keep it apart from the OMBox, or in a folder of it that begins with a dot",
-        )
-
-
-def _unreadable(path: Path, error: OSError) -> BoxError:
-    return BoxError(
-        f"the OMBox cannot be read: {error.strerror}",
-        where=str(path),
-        fix="see that it exists and that you may read it",
-    )
-
 
 def _skip(name: str, reason: SkipReason, detail: str) -> Skip:
     return Skip(source=name, reason=reason, detail=detail)
@@ -433,14 +343,3 @@ def _skip(name: str, reason: SkipReason, detail: str) -> Skip:
 
 def _say_nothing(_: str) -> None:
     pass
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for root, _, files in os.walk(folder):
-        for name in files:
-            try:
-                total += os.stat(os.path.join(root, name)).st_size  # noqa: PTH116, PTH118
-            except OSError:  # removed meanwhile
-                continue
-    return total

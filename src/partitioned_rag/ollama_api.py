@@ -1,14 +1,14 @@
 """Ollama's wire format and HTTP, typed, in one place.
 
-Floor: tools; the home of httpx, so it is imported inside a function only. It must never let Ollama
-cut a prompt without a word, and never quote a prompt or a reply in an error.
+Floor: tools; a home of httpx, so it is imported inside a function only. It must never let Ollama
+cut a prompt without a word, and never quote a prompt or a reply in an error. It is long since a
+protocol is read best in one piece.
 
 Ollama's own Python client has no `truncate` and `shift` on `chat`, hence plain HTTP. Nothing is
 learned from what passes through: an `Ollama` keeps connections, no text, no counts.
 """
 
 import contextlib
-import ipaddress
 import json
 import re
 import ssl
@@ -17,11 +17,11 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 import httpx
 
-from partitioned_rag.errors import ContextLengthError, InputError, OllamaError
+from partitioned_rag.errors import ContextLengthError, OllamaError
+from partitioned_rag.ollama_address import host_of
 from partitioned_rag.values import Message
 
 # Ollama gives a cold model 5 minutes to load, and reading a full window on a slow processor takes
@@ -63,12 +63,14 @@ class ModelInfo:
 
     Attributes:
         context_length_tokens: The window it was trained for, if known.
+        num_ctx: The window that its owner has set for it in Ollama, if any.
         embedding_length: Length of its vectors, if known.
         capabilities: Such as `completion`, `embedding`, `thinking`.
     """
 
     name: str
     context_length_tokens: int | None
+    num_ctx: int | None
     embedding_length: int | None
     capabilities: tuple[str, ...]
 
@@ -166,9 +168,51 @@ class Ollama:
         return ModelInfo(
             name=model,
             context_length_tokens=_count(info.get(f"{family}.context_length")),
+            num_ctx=_num_ctx(_text(found.get("parameters"))),
             embedding_length=_count(info.get(f"{family}.embedding_length")),
             capabilities=tuple(map(_text, _sequence(found.get("capabilities")))),
         )
+
+    def vocabulary(self, model: str) -> Mapping[str, object]:
+        """Give what `/api/show` knows of a model with its whole tokenizer: megabytes.
+
+        Raises:
+            OllamaError: It does not run, or the model is not pulled.
+        """
+        found = self._ask("POST", "/api/show", {"model": model, "verbose": True}, model=model)
+        return _mapping(found.get("model_info"))
+
+    def render(self, model: str, messages: Sequence[Message], *, num_ctx: int) -> str | None:
+        """Ask for a prompt as the model would see it, without running the model.
+
+        The model gets loaded, so `num_ctx` must be that of the chats that follow.
+
+        Returns:
+            None if the server is too old to tell; it has then made one token of a reply.
+
+        Raises:
+            OllamaError: It does not run, has not got the model, or cannot render these messages.
+        """
+        body = self._chat_body(model, messages, num_ctx=num_ctx, num_predict=1)
+        asked = body | {"stream": False, "_debug_render_only": True}
+        found = self._ask("POST", "/api/chat", asked, model=model, is_quick=False)
+        told = _mapping(found.get("_debug_info")).get("rendered_template")
+        return _text(told) if isinstance(told, str) else None
+
+    def count_prompt(self, model: str, messages: Sequence[Message], *, num_ctx: int) -> int | None:
+        """Have the model read a prompt and say how many tokens it took; it costs their time.
+
+        Returns:
+            None if the server does not say. What stood in its prefix cache may be left out.
+
+        Raises:
+            OllamaError: As `chat`.
+        """
+        body = self._chat_body(model, messages, num_ctx=num_ctx, num_predict=1)
+        found = self._ask(
+            "POST", "/api/chat", body | {"stream": False}, model=model, is_quick=False
+        )
+        return _count(found.get("prompt_eval_count"))
 
     def chat(
         self, model: str, messages: Sequence[Message], *, num_ctx: int, num_predict: int
@@ -194,14 +238,20 @@ class Ollama:
             OllamaError: It does not run, has not got the model, refused, broke off, sent what is
                 no reply, or nothing for too long.
         """
+        body = self._chat_body(model, messages, num_ctx=num_ctx, num_predict=num_predict)
+        return self._parts(body | {"stream": True}, model)
+
+    def _chat_body(
+        self, model: str, messages: Sequence[Message], *, num_ctx: int, num_predict: int
+    ) -> dict[str, object]:
+        """Ask in the one way in which nothing is ever cut."""
         if not messages:
             raise ValueError("a chat needs a message")
         if num_ctx < 1 or num_predict < 1:
             raise ValueError("num_ctx and num_predict must be at least 1")
-        body = {
+        return {
             "model": model,
             "messages": [{"role": str(m.role), "content": m.content} for m in messages],
-            "stream": True,
             # Without these two Ollama drops messages from the front, cuts the prompt to about
             # half, or forgets the beginning while it writes: all without a word.
             "truncate": False,
@@ -209,7 +259,6 @@ class Ollama:
             "think": False,
             "options": {"num_ctx": num_ctx, "num_predict": num_predict},
         }
-        return self._parts(body, model)
 
     def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Embed texts as one batch.
@@ -224,7 +273,7 @@ class Ollama:
         if not texts:
             return []
         body = {"model": model, "input": list(texts), "truncate": False}
-        found = self._ask("POST", "/api/embed", body, model=model)
+        found = self._ask("POST", "/api/embed", body, model=model, is_quick=False)
         vectors = [_vector(row) for row in _sequence(found.get("embeddings"))]
         lengths = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or len(lengths) != 1 or 0 in lengths:
@@ -239,9 +288,15 @@ class Ollama:
         return {_text(row.get("name")): _text(row.get("digest")) for row in rows}
 
     def _ask(
-        self, method: str, path: str, body: Mapping[str, object] | None, *, model: str
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        *,
+        model: str,
+        is_quick: bool = True,
     ) -> Mapping[str, object]:
-        timeout = self._timeout if path == "/api/embed" else self._quick
+        timeout = self._quick if is_quick else self._timeout
         with self._open(method, path, body, model=model, timeout=timeout) as response:
             return self._object(self._body(response))
 
@@ -405,70 +460,6 @@ class Ollama:
         return f"model {_shown(model)} at {self._place}" if model else self._place
 
 
-def host_of(value: str | None) -> str:
-    """Read an address as Ollama reads `OLLAMA_HOST`.
-
-    An address that only a server can use (`0.0.0.0`, `::`, `:8080`) means this machine, as it
-    does for Ollama's own client.
-
-    Args:
-        value: `host`, `host:port`, `:port` or a URL; blanks and quotes around it are ignored. The
-            port is 11434 by default, and as in Ollama 80 after `http://`, 443 after `https://`; so
-            it is where the one that is given is none. None and blank mean the default.
-
-    Returns:
-        A URL with its port and without a slash at the end; reading it again changes nothing.
-
-    Raises:
-        InputError: No http or https address; the error does not quote it.
-
-    >>> host_of("gpu.example:8080"), host_of(" '0.0.0.0' ")
-    ('http://gpu.example:8080', 'http://127.0.0.1:11434')
-    """
-    given = (value or "").strip().strip("\"'").strip()
-    if given == "ollama.com":
-        given = "https://ollama.com:443"
-    scheme, separator, rest = given.partition("://")
-    scheme, rest = (scheme.lower(), rest) if separator else ("http", given)
-    default_port = {"http": 80, "https": 443}.get(scheme, 11434) if separator else 11434
-    place, _, path = rest.partition("/")
-    if split := re.fullmatch(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([^:\[\]]*)", place):
-        host, port_text = split[1] or split[2] or "", split[3]
-    else:
-        host, port_text = place.strip("[]"), ""
-    port = int(port_text) if re.fullmatch(r"\+?[0-9]{1,9}", port_text) else -1
-    if not 0 <= port <= 65535:  # noqa: PLR2004 — the largest port there is
-        port = default_port
-    base = f"{scheme}://{_connectable(host)}:{port}"
-    if path := quote(path.strip("/"), safe="/%"):
-        base = f"{base}/{path}"
-    try:
-        usable = scheme in {"http", "https"} and "@" not in place and httpx.URL(base).host != ""
-    # The library for international names raises its own, a ValueError.
-    except (httpx.InvalidURL, ValueError):
-        usable = False
-    if not usable:
-        raise InputError(
-            "the address of Ollama is no http or https address",
-            fix="give OLLAMA_HOST as host:port or as a URL",
-        )
-    return base
-
-
-def _connectable(host: str) -> str:
-    """Write a host as a URL has it, or nothing if it is none.
-
-    What means all of this machine becomes its loopback.
-    """
-    try:
-        address = ipaddress.ip_address(host or "127.0.0.1")
-    except ValueError:
-        return "" if re.search(r"[\s@?#%:\\]", host) else host
-    if address.is_unspecified:
-        address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")  # noqa: PLR2004
-    return str(address) if address.version == 4 else f"[{address}]"  # noqa: PLR2004
-
-
 # ---------------------------------------------------------------- what the server said
 
 # The runner's wording has changed between versions; what stays is what it speaks of.
@@ -495,6 +486,12 @@ _KNOWN = tuple(
         ),
     )
 )
+
+
+def _num_ctx(parameters: str) -> int | None:
+    """Find the window among a model's parameters, one a line as in its Modelfile."""
+    found = re.search(r"^num_ctx\s+([0-9]{1,9})\s*$", parameters, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def _beginning(response: httpx.Response) -> bytes:

@@ -7,7 +7,7 @@ itself again when it is next used.
 import errno
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -24,7 +24,7 @@ from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import hold
 from partitioned_rag.store.store import CATALOG, Maker, Store, holds_nothing_else
 from partitioned_rag.sync.pipeline import Changes, carry_out
-from partitioned_rag.sync.plan import Known, SyncPlan, plan
+from partitioned_rag.sync.plan import OF_THE_MOMENT, Known, SyncPlan, plan
 from partitioned_rag.values import (
     Candidate,
     Document,
@@ -33,6 +33,7 @@ from partitioned_rag.values import (
     PartitionStatus,
     Progress,
     Skip,
+    SkipReason,
     Source,
     Turn,
 )
@@ -133,21 +134,44 @@ class Partition:
             StoreError: The index cannot be written.
             EmbedderError: The embedder failed.
         """
-        return self._with_store(lambda store: self._bring_up_to_date(store, progress))
+        return self._with_store(
+            lambda store: self._bring_up_to_date(store, progress, again=OF_THE_MOMENT)
+        )
 
-    def candidates(self, vector: "Callable[[], Vector]", *, limit: int) -> list[Candidate]:
+    def is_empty(self) -> bool:
+        """Say at a glance whether there is nothing in the folder; waits for nobody."""
+        try:
+            return not any(not path.name.startswith(".") for path in self._folder.iterdir())
+        except OSError:
+            # If there is not even a box, that is an error, and whoever searches will say so.
+            return self._folder.parent.is_dir()
+
+    def candidates(self, vector: "Vector", *, limit: int) -> list[Candidate]:
         """Find the chunks closest to a question in the folder as it is now.
 
         Args:
-            vector: Gives the question's vector; not asked where there is nothing to find.
+            vector: The question's.
             limit: The most there will be; best first.
         """
 
         def find(store: Store) -> list[Candidate]:
             self._catch_up(store)
-            return store.nearest(vector(), limit=limit) if store.counts()[1] else []
+            return store.nearest(vector, limit=limit) if store.counts()[1] else []
 
         return self._with_store(find)
+
+    def everything(self, *, at_most_chars: int) -> list[Candidate] | None:
+        """Give every chunk of the folder as it is now, in the order of sources and places.
+
+        Returns:
+            None if they are more than so many characters together. Nothing is scored.
+        """
+
+        def give(store: Store) -> list[Candidate] | None:
+            self._catch_up(store)
+            return store.everything() if store.chars() <= at_most_chars else None
+
+        return self._with_store(give)
 
     def is_current(self, paths: Iterable[str]) -> bool:
         """Say whether sources are, at this moment, what the last sync made of them.
@@ -208,7 +232,7 @@ class Partition:
             known, counts = {}, (0, 0)
         except OSError as error:
             raise self._disk_error(error) from error
-        todo = _plan(known, sources)
+        todo = _plan(known, sources, again=())
         skips = [k.skip for k in known.values() if k.skip and k.source.path in sources]
         return PartitionStatus(
             id=self.id,
@@ -267,24 +291,28 @@ class Partition:
             return False
         if indexed.settled:
             return indexed.source.stamp == stamp
-        reading = readers.read(Source(path=path, stamp=stamp))
-        return reading.content_sha256 == indexed.content_sha256
+        return readers.content_sha256(path) == indexed.content_sha256
 
     # ------------------------------------------------------------ the index
 
     def _catch_up(self, store: Store) -> None:
         """Bring the index up to date where nobody reads the report."""
-        if note := self._bring_up_to_date(store, None).note:
+        if note := self._bring_up_to_date(store, None, again=()).note:
             self._notify(f"partition {self.id}: {note}")
 
     def _bring_up_to_date(
-        self, store: Store, progress: Callable[[Progress], None] | None
+        self,
+        store: Store,
+        progress: Callable[[Progress], None] | None,
+        *,
+        again: Collection[SkipReason],
     ) -> PartitionReport:
         changes = Changes()
         note, store.note = store.note, ""
         for _ in range(ROUNDS):
             sources, skips = self._scan()
-            todo = _plan(store.sources(), sources)
+            todo = _plan(store.sources(), sources, again=again)
+            again = ()  # once is enough
             if todo.is_empty:
                 break
             with Readers(self._folder, self.id) as readers:
@@ -402,11 +430,21 @@ class Partition:
         )
 
 
-def _plan(indexed: Mapping[str, IndexedSource], sources: Mapping[str, Source]) -> SyncPlan:
+def _plan(
+    indexed: Mapping[str, IndexedSource],
+    sources: Mapping[str, Source],
+    *,
+    again: Collection[SkipReason],
+) -> SyncPlan:
     known = {
-        path: Known(stamp=each.source.stamp, settled=each.settled) for path, each in indexed.items()
+        path: Known(
+            stamp=each.source.stamp,
+            settled=each.settled,
+            skipped=each.skip.reason if each.skip else None,
+        )
+        for path, each in indexed.items()
     }
-    return plan(known, sources)
+    return plan(known, sources, again=again)
 
 
 def _stands(quote: Quote, text: str, store: Store) -> bool:

@@ -4,19 +4,12 @@ Floor: flow. It is given the partitions it may search and knows of no others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.errors import InputError, StaleSourcesError
 from partitioned_rag.partition import Partition
 from partitioned_rag.ranking import rank
-from partitioned_rag.values import Hit, PartitionId
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Vector = npt.NDArray[np.float32]
+from partitioned_rag.values import Candidate, Hit, PartitionId
 
 CANDIDATES = 100
 ATTEMPTS = 5
@@ -41,17 +34,13 @@ def search(
         InputError: The question is blank.
         StaleSourcesError: Sources kept changing while they were searched.
     """
+    check_question(question)
     # Halves of surrogate pairs, as in a shell's argument that is not UTF-8, are no text.
     question = question.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if not question.strip():
-        raise InputError("the question is empty", fix="ask something")
-    asked: list[Vector] = []
-
-    def vector() -> "Vector":
-        if not asked:
-            asked.append(embedder.embed_question(question))
-        return asked[0]
-
+    if all(each.is_empty() for each in partitions.values()):
+        return []  # and no model needs to be loaded to say so
+    # Before any partition is held: others would wait for the model to be loaded.
+    vector = embedder.embed_question(question)
     limit = max(CANDIDATES, 4 * k)
     hits: list[Hit] = []
     for _ in range(ATTEMPTS):
@@ -66,6 +55,53 @@ def search(
     raise StaleSourcesError(
         "the files that answer kept changing while they were searched", fix="ask again"
     )
+
+
+def check_question(question: str) -> None:
+    """Refuse a question that asks nothing.
+
+    Raises:
+        InputError: It is blank.
+    """
+    if not any(character.isprintable() and not character.isspace() for character in question):
+        raise InputError("the question is empty", fix="ask something")
+
+
+def everything(
+    partitions: Mapping[PartitionId, Partition], *, at_most_chars: int
+) -> list[Hit] | None:
+    """Give all that the given partitions hold, where that is little.
+
+    Returns:
+        Every chunk, without a score: the last partition first, each in the order of its sources.
+        None if it is more than `at_most_chars` characters, or kept changing while it was read.
+    """
+    for _ in range(ATTEMPTS):
+        chunks: list[tuple[PartitionId, Candidate]] = []
+        left = at_most_chars
+        for name, each in reversed(list(partitions.items())):
+            held = each.everything(at_most_chars=left)
+            if held is None:
+                return None
+            left -= sum(found.end - found.start for found in held)
+            chunks += [(name, found) for found in held]
+        hits = [
+            Hit(
+                rank=rank,
+                score=found.score,
+                partition=name,
+                source=found.source,
+                start=found.start,
+                end=found.end,
+                text=found.text,
+                page=found.page,
+                lead=found.lead,
+            )
+            for rank, (name, found) in enumerate(chunks, start=1)
+        ]
+        if all(each.is_current(_sources(hits, name)) for name, each in partitions.items()):
+            return hits
+    return None
 
 
 def stand(hits: Sequence[Hit], partitions: Mapping[PartitionId, Partition]) -> bool:

@@ -157,13 +157,19 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A span of a source's text, small enough for the embedder's window: `text[start:end]`."""
+    """A span of a source's text, small enough for the embedder's window: `text[start:end]`.
+
+    Attributes:
+        lead: The white space between the chunk before and this one, if it is short; with it the
+            two are one text again. Empty where they overlap, and for the first.
+    """
 
     id: ChunkId
     start: int
     end: int
     text: str = field(repr=False)
     page: int | None = None
+    lead: str = field(default="", repr=False)
 
 
 # ---------------------------------------------------------------- what an index did
@@ -257,6 +263,30 @@ class BoxStatus:
     index_bytes: int
 
 
+class Health(StrEnum):
+    """How something is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found of one thing.
+
+    Attributes:
+        subject: What was looked at.
+        detail: How it is.
+        fix: What to do about it; empty where nothing has to be done.
+    """
+
+    subject: str
+    health: Health
+    detail: str
+    fix: str = ""
+
+
 # ---------------------------------------------------------------- hits out
 
 
@@ -267,6 +297,7 @@ class Candidate:
     Attributes:
         score: Cosine similarity with the question, in [-1, 1]; higher is better.
         source: As in `Source.path`.
+        lead: As in `Chunk.lead`.
     """
 
     score: float
@@ -275,6 +306,7 @@ class Candidate:
     end: int
     text: str = field(repr=False)
     page: int | None = None
+    lead: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +317,7 @@ class Hit:
         rank: 1 is best.
         score: Of the best chunk in the span.
         text: The source's text from `start` to `end`.
+        lead: As in `Chunk.lead`, of the first chunk in the span.
     """
 
     rank: int
@@ -295,6 +328,7 @@ class Hit:
     end: int
     text: str = field(repr=False)
     page: int | None = None
+    lead: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +350,22 @@ class Turn:
     speaker: str
     text: str = field(repr=False)
     line: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a model made of a span of a source: no quotation.
+
+    Attributes:
+        source: As in `Source.path`; `start` and `end` span what was summarised.
+        text: The model's words.
+    """
+
+    partition: PartitionId
+    source: str
+    start: int
+    end: int
+    text: str = field(repr=False)
 
 
 # ---------------------------------------------------------------- prompt and reply
@@ -350,6 +400,7 @@ class OmitReason(StrEnum):
 
     OVER_BUDGET = "over budget"
     IN_CONVERSATION = "already in the conversation"
+    IN_CONTEXT = "already in the context"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,23 +427,39 @@ class Prompt:
 
     Attributes:
         messages: Exactly what is sent.
-        tokens: Their count, margin included; never more than `budget`.
-        budget: Tokens that the prompt may take: the window less the reply reserve.
+        tokens: Their count with all that the model's template adds, margin included; never more
+            than `budget`.
+        budget: Tokens that the prompt may take: at most the window less the reply reserve.
+        window: Tokens of the model's window that are asked for, prompt and reply together.
+        reply_reserve: Tokens of it that are kept free for the reply.
         count: How far `tokens` can be trusted.
-        bill: Tokens by part, in the order of the prompt; they add up to `tokens`.
+        margin: By what share the count was raised to be safe; it stands in `tokens`.
+        bill: Tokens by part; they add up to `tokens`.
+        is_whole_folder: True when all that the audience may read stands in the prompt, so that
+            nothing was searched for.
         hits: The hits that stand in the context, in rank order.
+        hit_tokens: What each of them costs by itself.
         turns: The turns of the chat that stand in the conversation, in order.
-        omitted: Every other hit and turn that was considered, with its reason.
+        summaries: What stands in it of the words of a model.
+        omitted: Every other hit, turn and summary that was considered, with its reason.
+        rendered: The prompt as the model sees it; None where the server does not tell.
     """
 
     messages: tuple[Message, ...]
     tokens: int
     budget: int
+    window: int
+    reply_reserve: int
     count: CountKind
+    margin: float
     bill: tuple[BillItem, ...]
+    is_whole_folder: bool
     hits: tuple[Hit, ...]
+    hit_tokens: tuple[int, ...]
     turns: tuple[Turn, ...]
+    summaries: tuple[Summary, ...]
     omitted: tuple[Omitted, ...]
+    rendered: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,23 +4,42 @@ Floor: facade. It has no way to name another partition: it holds its own handles
 the address of the model's server, and nothing that holds more.
 """
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 from partitioned_rag.embedding.embedder import Embedder
-from partitioned_rag.errors import InputError
+from partitioned_rag.errors import (
+    ContextLengthError,
+    InputError,
+    OllamaError,
+    StaleSourcesError,
+)
 from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.packing import pack
 from partitioned_rag.reply import answer, gather
-from partitioned_rag.search import search, stand
-from partitioned_rag.values import Audience, Hit, PartitionId, Prompt, Reply
+from partitioned_rag.search import check_question, everything, search, stand
+from partitioned_rag.tokens.models import AtHand, Models
+from partitioned_rag.values import Audience, Hit, OmitReason, PartitionId, Prompt, Reply
+
+if TYPE_CHECKING:
+    from partitioned_rag.ollama_api import ChatPart, Ollama
+
+log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "gemma4"
-WINDOW_TOKENS = 4096
-REPLY_RESERVE_TOKENS = 512
+REPLY_TOKENS = 512
 # Enough to fill the window; more only costs time.
 PROMPT_HITS = 50
 PROMPT_TURNS = 40
+# A token of text is hardly ever longer: a folder above this is not tried whole.
+MOST_CHARS_PER_TOKEN = 8
+# A folder that changes all the time is given up after so many.
+ATTEMPTS = 3
+# How often a prompt is made smaller that the server refuses as too long.
+SHRINKS = 2
 
 
 class View:
@@ -33,6 +52,7 @@ class View:
         *,
         chat: Partition | None,
         embedder: Embedder,
+        models: Models,
         ollama_host: str,
     ) -> None:
         """Hold the handles of what the audience may read.
@@ -43,12 +63,15 @@ class View:
             chat: The partition whose `chat.log` is the conversation with this audience, if it
                 is one contact with a folder.
             embedder: Embeds questions.
+            models: What is known of the models. Shared with other views, so it is told nothing that
+                a folder holds or a contact writes.
             ollama_host: Base address of the model's server.
         """
         self._audience = audience
         self._partitions = dict(partitions)
         self._chat = chat
         self._embedder = embedder
+        self._models = models
         self._ollama_host = ollama_host
 
     @property
@@ -86,7 +109,11 @@ class View:
     def prompt(
         self, question: str, *, model: str | None = None, budget: int | None = None
     ) -> Prompt:
-        """Compose exactly what would be sent to the model; sends nothing.
+        """Compose exactly what would be sent to the model; has it answer nothing.
+
+        Where all that the audience may read fits, all of it stands in the prompt; else what a
+        search finds. Ollama is asked how the model counts, if it runs and has the model; if not,
+        counts are estimates and say so.
 
         Args:
             question: The message to answer, not blank.
@@ -95,24 +122,18 @@ class View:
 
         Raises:
             MessageTooLongError: The message alone is over the budget; says by how much.
-            InputError, StoreError, EmbedderError, StaleSourcesError: As `search`.
+            InputError: The question is blank, or the budget is none that the model can read.
+            StoreError, EmbedderError, StaleSourcesError: As `search`.
         """
-        from partitioned_rag.tokens.estimate import estimator  # noqa: PLC0415 — door of tiktoken
+        from partitioned_rag.ollama_api import Ollama  # noqa: PLC0415 — the door of httpx
 
-        budget_tokens = WINDOW_TOKENS - REPLY_RESERVE_TOKENS if budget is None else budget
-        if budget_tokens < 1:
-            raise InputError("the budget must be at least 1 token")
-        count = estimator()
-        hits = search(question, self._partitions, self._embedder, k=PROMPT_HITS)
-        turns = self._chat.recent_turns(limit=PROMPT_TURNS) if self._chat else []
-        return pack(
-            question,
-            hits,
-            turns,
-            budget_tokens=budget_tokens,
-            count=count.count,
-            count_kind=count.kind,
-        )
+        with Ollama(self._ollama_host) as ollama:
+            try:
+                at_hand = self._models.at_hand(ollama, model or DEFAULT_MODEL)
+                return self._compose(question, at_hand, budget)
+            except OllamaError as error:
+                log.info("counts are estimates: %s", error.what)
+        return self._compose(question, self._models.unknown(), budget)
 
     def reply(
         self,
@@ -127,12 +148,12 @@ class View:
 
         After it has answered, the sources of the prompt are checked once more. If one is gone, or
         what was quoted of it no longer stands, the reply is thrown away and made anew, at most
-        twice.
+        twice. A prompt that the server refuses as too long is made shorter, at most twice.
 
         Args:
             question: The message to answer, not blank.
             model: Name of an Ollama model.
-            budget: As in `prompt`; the window sent is this plus the reply reserve.
+            budget: As in `prompt`.
             on_text: Told each piece of the reply as it comes. What it was told may be withdrawn.
             on_discard: Told that all pieces so far are withdrawn and another reply begins.
 
@@ -143,28 +164,109 @@ class View:
         """
         from partitioned_rag.ollama_api import Ollama  # noqa: PLC0415 — the door of httpx
 
+        check_question(question)
         name = model or DEFAULT_MODEL
         with Ollama(self._ollama_host) as ollama:
-            return answer(
-                compose=lambda: self.prompt(question, model=name, budget=budget),
-                ask=lambda prompt: gather(
-                    ollama.chat(
-                        name,
-                        prompt.messages,
-                        num_ctx=prompt.budget + REPLY_RESERVE_TOKENS,
-                        num_predict=REPLY_RESERVE_TOKENS,
+            at_hand = self._models.at_hand(ollama, name)
+
+            def attempt(allowed: int | None) -> Reply:
+                return answer(
+                    compose=lambda: self._compose(question, at_hand, allowed),
+                    ask=lambda prompt: gather(
+                        _asked(ollama, name, prompt),
+                        model=name,
+                        clock=time.monotonic,
+                        on_text=on_text,
                     ),
-                    model=name,
+                    stands=self._stands,
                     clock=time.monotonic,
-                    on_text=on_text,
-                ),
-                stands=self._stands,
-                clock=time.monotonic,
-                on_discard=on_discard,
-            )
+                    on_discard=on_discard,
+                )
+
+            for _ in range(SHRINKS):
+                try:
+                    return attempt(budget)
+                except ContextLengthError as error:
+                    allowed = _budget(at_hand, budget)
+                    budget = allowed - (error.excess_tokens or allowed // 8)
+                    log.warning("model %s: the server counts more tokens than we", name)
+            return attempt(budget)
+
+    def _compose(self, question: str, at_hand: AtHand, budget: int | None) -> Prompt:
+        """Fit all that may be read into the budget, or else what a search finds."""
+        check_question(question)
+        allowed = _budget(at_hand, budget)
+        reply_tokens = _reply_tokens(at_hand)
+        packed = partial(
+            pack,
+            question,
+            window_tokens=max(at_hand.window_tokens, allowed + reply_tokens),
+            reply_tokens=reply_tokens,
+            budget_tokens=allowed,
+            meter=at_hand.meter,
+        )
+        most_chars = allowed * MOST_CHARS_PER_TOKEN
+        for _ in range(ATTEMPTS):
+            turns = self._chat.recent_turns(limit=PROMPT_TURNS) if self._chat else []
+            whole = everything(self._partitions, at_most_chars=most_chars)
+            prompt = packed(turns=turns, hits=whole, is_whole_folder=True) if whole else None
+            if prompt is None or _is_short_of_room(prompt):
+                hits = search(question, self._partitions, self._embedder, k=PROMPT_HITS)
+                prompt = packed(turns=turns, hits=hits, is_whole_folder=False)
+            # Packing takes its time too, and what is gone by now must not be quoted.
+            if self._stands(prompt):
+                return prompt
+        raise StaleSourcesError(
+            "the files that answer kept changing while the prompt was made", fix="ask again"
+        )
 
     def _stands(self, prompt: Prompt) -> bool:
         """Say whether all that a prompt quotes still stands."""
         return stand(prompt.hits, self._partitions) and (
             self._chat is None or self._chat.stands((turn, turn.line) for turn in prompt.turns)
         )
+
+
+def _asked(ollama: "Ollama", model: str, prompt: Prompt) -> "Iterator[ChatPart]":
+    """Ask, and compare the server's count with ours: evidence for the owner, and for no answer."""
+    for part in ollama.chat(
+        model, prompt.messages, num_ctx=prompt.window, num_predict=prompt.reply_reserve
+    ):
+        if part.prompt_tokens is not None and part.prompt_tokens > prompt.tokens:
+            log.warning(
+                "model %s counted %d tokens of a prompt and we %d (%s): see `prag doctor`",
+                model,
+                part.prompt_tokens,
+                prompt.tokens,
+                prompt.count,
+            )
+        yield part
+
+
+def _is_short_of_room(prompt: Prompt) -> bool:
+    return any(each.reason is OmitReason.OVER_BUDGET for each in prompt.omitted)
+
+
+def _reply_tokens(at_hand: AtHand) -> int:
+    """Say how much of the window is kept free for the reply."""
+    return min(REPLY_TOKENS, at_hand.window_tokens // 2)
+
+
+def _budget(at_hand: AtHand, wanted: int | None) -> int:
+    """Say what a prompt may take.
+
+    Raises:
+        InputError: It is none, or more than the model can read.
+    """
+    reply_tokens = _reply_tokens(at_hand)
+    if wanted is None:
+        return at_hand.window_tokens - reply_tokens
+    if wanted < 1:
+        raise InputError("the budget must be at least 1 token")
+    longest = at_hand.longest_window_tokens
+    if longest is not None and wanted > longest - reply_tokens:
+        raise InputError(
+            f"a budget of {wanted} tokens is more than the model can read",
+            fix=f"give at most {longest - reply_tokens}",
+        )
+    return wanted

@@ -40,7 +40,8 @@ def test_the_reply_alone_is_on_stdout(prag: Prag, ollama: OllamaDouble) -> None:
 def test_the_contract(prag: Prag, ollama: OllamaDouble) -> None:
     result = ask(prag, ollama, "--json").json()
     assert set(result) == {
-        *("messages", "tokens", "budget", "count", "bill", "hits", "turns", "omitted"),
+        *("messages", "tokens", "budget", "window", "reply_reserve", "count", "margin", "bill"),
+        *("whole_folder", "hits", "turns", "summaries", "omitted", "rendered"),
         *("reply", "model", "timings", "cut"),
     }
     assert result["reply"] == CAKE

@@ -14,7 +14,8 @@ Rows = list[dict[str, object]]
 def test_the_contract(prag: Prag) -> None:
     result = prag("prompt", "are you coming?", "--as", FRIEND, "--json").json()
     assert set(result) == {
-        *("messages", "tokens", "budget", "count", "bill", "hits", "turns", "omitted"),
+        *("messages", "tokens", "budget", "window", "reply_reserve", "count", "margin", "bill"),
+        *("whole_folder", "hits", "turns", "summaries", "omitted", "rendered"),
     }
     assert result["count"] in {"exact", "calibrated", "estimated"}
     messages = cast("Rows", result["messages"])

@@ -7,26 +7,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from partitioned_rag.cli import render
+from partitioned_rag.cli import receipt, render
 from partitioned_rag.values import (
-    BillItem,
     BoxStatus,
-    CountKind,
     Hit,
     IndexReport,
-    Message,
     OmitReason,
     Omitted,
     PartitionId,
     PartitionReport,
     PartitionStatus,
-    Prompt,
-    Reply,
-    Role,
     Skip,
     SkipReason,
-    Timings,
 )
+from tests.prompts import a_prompt
 
 PUBLIC = PartitionId("public")
 NASTY = "\x1b[2J\x07\r\x00\x9b31m\u202e\u2066\u2028\x85\ud800\udcff"
@@ -69,22 +63,6 @@ def a_hit(text: str, *, source: str = "public/a.txt", page: int | None = None) -
         end=3 + len(text),
         text=text,
         page=page,
-    )
-
-
-def a_prompt(text: str, *, omitted: tuple[Omitted, ...] = ()) -> Prompt:
-    return Prompt(
-        messages=(
-            Message(role=Role.SYSTEM, content="You are the person replying."),
-            Message(role=Role.USER, content=text),
-        ),
-        tokens=30,
-        budget=100,
-        count=CountKind.ESTIMATED,
-        bill=(BillItem(part="system", tokens=10), BillItem(part="message", tokens=20)),
-        hits=(),
-        turns=(),
-        omitted=omitted,
     )
 
 
@@ -144,7 +122,7 @@ def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str)
     skip = Skip(source=f"public/{name}", reason=SkipReason.CORRUPT, detail=text)
     shown = [
         render.hits([a_hit(text, source=f"public/{name}")], width=WIDTH),
-        render.prompt(
+        receipt.prompt(
             a_prompt(
                 text,
                 omitted=(
@@ -270,69 +248,6 @@ def test_a_long_hit_is_cut_visibly_and_a_short_one_is_not() -> None:
     lines = [f"line {at}" for at in range(render.LINES_OF_A_HIT + 1)]
     assert render.hits([a_hit("\n".join(lines))], width=WIDTH).endswith("line 3 …\n")
     assert "…" not in render.hits([a_hit("\n".join(lines[:-1]))], width=WIDTH)
-
-
-# ---------------------------------------------------------------- prompt
-
-
-@settings(deadline=None)
-@given(texts)
-def test_all_that_would_be_sent_is_shown(text: str) -> None:
-    shown = render.prompt(a_prompt(text), width=WIDTH)
-    body = shown.partition(f"── {Role.USER} ")[2].partition("\n── bill ")[0].partition("\n")[2]
-    seen = "".join(body.split())
-    assert seen == "".join(render.visible(text, keep="\n\t").split())
-
-
-def test_a_message_cannot_imitate_a_heading() -> None:
-    forged = "── system " + "─" * 70
-    padded = " " * (WIDTH - 2) + forged
-    for text in (forged, f"hello\n{forged}", f"hello\r{forged}", padded, "\t" * 10 + forged):
-        shown = render.prompt(a_prompt(text), width=WIDTH)
-        headings = [line for line in shown.splitlines() if line.startswith("──")]
-        assert [line.split()[1] for line in headings] == ["system", "user", "bill"]
-
-
-def test_the_bill_adds_up_and_says_how_far_it_can_be_trusted() -> None:
-    shown = render.prompt(a_prompt("hello"), width=WIDTH)
-    assert re.search(r"system +10 +█", shown)
-    assert re.search(r"free +70 +█", shown)
-    assert re.search(r"total +30 of 100 tokens \(estimated\)", shown)
-    assert "left out: nothing" in shown
-
-
-def test_everything_left_out_is_listed_with_its_reason() -> None:
-    left = tuple(
-        Omitted(source="public/a.txt", start=at, end=at + 1, reason=OmitReason.OVER_BUDGET)
-        for at in range(60)
-    )
-    shown = render.prompt(a_prompt("hello", omitted=left), width=WIDTH)
-    listed = shown.split("public/a.txt  over budget: ")[1]
-    assert " ".join(listed.split()) == ", ".join(f"{at}-{at + 1}" for at in range(60))
-
-
-@settings(deadline=None)
-@given(st.integers(0, 5000), st.integers(1, 5000))
-def test_a_bar_is_never_longer_than_its_whole_and_never_empty_for_something(
-    part: int, whole: int
-) -> None:
-    bar = render.bar(part, whole, 20)
-    assert len(bar) <= 20
-    assert bool(render.bar(part, 10**9, 20)) == (part > 0)
-    assert bool(bar) == (part > 0)
-
-
-def test_a_reply_is_summed_up_in_one_line() -> None:
-    answer = Reply(
-        text="yes",
-        prompt=a_prompt("hello"),
-        model="gemma4",
-        timings=Timings(first_words_s=0.5, total_s=2.0, asked=1),
-        cut=False,
-    )
-    shown = render.reply_summary(answer)
-    assert shown.startswith("gemma4 answered in 2.0 s (first words after 0.5 s)")
-    assert "30 of 100 tokens (estimated)" in shown
 
 
 def test_a_size_is_said_in_its_unit() -> None:

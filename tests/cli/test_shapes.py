@@ -25,6 +25,7 @@ from partitioned_rag.values import (
     Role,
     Skip,
     SkipReason,
+    Summary,
     Timings,
     Turn,
 )
@@ -49,25 +50,46 @@ PROMPT = Prompt(
     messages=(Message(role=Role.SYSTEM, content="be brief"),),
     tokens=11,
     budget=22,
+    window=32,
+    reply_reserve=10,
     count=CountKind.CALIBRATED,
+    margin=0.05,
     bill=(BillItem(part="system", tokens=11),),
+    is_whole_folder=True,
     hits=(HIT,),
+    hit_tokens=(7,),
     turns=(
         Turn(
             source="friend/chat.log", start=6, end=7, at="2026", speaker="them", text="t", line="l"
         ),
     ),
+    summaries=(
+        Summary(
+            partition=PartitionId("friend"),
+            source="friend/chat.log",
+            start=0,
+            end=5,
+            text="they met",
+        ),
+    ),
     omitted=(Omitted(source="public/b", start=8, end=10, reason=OmitReason.OVER_BUDGET),),
+    rendered="<s>be brief</s>",
 )
 PROMPT_JSON = {
     "messages": [{"role": "system", "content": "be brief"}],
     "tokens": 11,
     "budget": 22,
+    "window": 32,
+    "reply_reserve": 10,
     "count": "calibrated",
+    "margin": 0.05,
     "bill": [{"part": "system", "tokens": 11}],
-    "hits": [HIT_JSON],
+    "whole_folder": True,
+    "hits": [HIT_JSON | {"tokens": 7}],
     "turns": [{"source": "friend/chat.log", "start": 6, "end": 7}],
+    "summaries": [{"source": "friend/chat.log", "start": 0, "end": 5, "text": "they met"}],
     "omitted": [{"source": "public/b", "start": 8, "end": 10, "reason": "over budget"}],
+    "rendered": "<s>be brief</s>",
 }
 
 

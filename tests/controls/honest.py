@@ -9,7 +9,8 @@ from pathlib import Path
 
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.prompt.packing import pack
-from partitioned_rag.values import CountKind, Hit, PartitionId, PartitionReport, Prompt
+from partitioned_rag.tokens.models import estimated
+from partitioned_rag.values import Hit, PartitionId, PartitionReport, Prompt
 from partitioned_rag.view import PROMPT_HITS, PROMPT_TURNS
 from tests.worlds import expected_hits, read, readable_folders, recent_turns
 
@@ -37,9 +38,11 @@ class HonestEngine:
             question,
             hits,
             recent_turns(self.root, contacts, limit=PROMPT_TURNS),
+            window_tokens=budget + 512,
+            reply_tokens=512,
             budget_tokens=budget,
-            count=lambda text: len(text.encode()) // 3 + 1,
-            count_kind=CountKind.ESTIMATED,
+            meter=estimated(None),
+            is_whole_folder=False,
         )
 
     def close(self) -> None:

@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partitioned_rag.errors import ContextLengthError, InputError, OllamaError
-from partitioned_rag.ollama_api import MAX_BODY_BYTES, MAX_ERROR_BYTES, ChatPart, Ollama, host_of
+from partitioned_rag.ollama_address import host_of
+from partitioned_rag.ollama_api import MAX_BODY_BYTES, MAX_ERROR_BYTES, ChatPart, Ollama
 from partitioned_rag.values import Message, Role
 from tests.ollama_double import Card, Fault, OllamaDouble
 
@@ -176,7 +177,7 @@ def test_nothing_we_can_ask_lets_ollama_cut(
     with OllamaDouble() as double, Ollama(double.host) as ollama:
         with contextlib.suppress(ContextLengthError):
             list(ollama.chat("gemma4", messages, num_ctx=num_ctx, num_predict=num_predict))
-        assert double.chats[0].body == {
+        assert double.exchanges[0].body == {
             "model": "gemma4",
             "messages": [{"role": m.role.value, "content": m.content} for m in messages],
             "stream": True,

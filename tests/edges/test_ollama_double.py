@@ -99,9 +99,9 @@ def test_a_prompt_that_leaves_one_token_free_is_whole_and_one_longer_is_halved(
     messages = [message("user", 50)]
     tokens = prompt_tokens(messages)
     chat(double, messages, num_ctx=tokens + 1, num_predict=1)
-    assert (double.cut, double.chats[0].prompt_tokens) == (0, tokens)
+    assert (double.cut, double.exchanges[0].prompt_tokens) == (0, tokens)
     chat(double, messages, num_ctx=tokens, num_predict=1)
-    assert (double.cut, double.chats[1].halved) == (1, True)
+    assert (double.cut, double.exchanges[1].halved) == (1, True)
 
 
 def test_without_truncation_a_long_prompt_is_refused_with_the_runner_s_words(
@@ -299,8 +299,8 @@ def test_what_the_model_sees_always_fits_and_what_is_missing_is_always_counted(
     messages = [message(role, words) for role, words in shapes]
     with OllamaDouble() as double:
         chat(double, messages, num_ctx=num_ctx, num_predict=1)
-        assert double.chats[0].prompt_tokens < num_ctx
-        assert (double.chats[0].rendered != render(messages)) == (double.cut == 1)
+        assert double.exchanges[0].prompt_tokens < num_ctx
+        assert (double.exchanges[0].rendered != render(messages)) == (double.cut == 1)
 
 
 def test_another_process_can_start_it_and_asks_it_by_its_address() -> None:

@@ -15,8 +15,8 @@ import pytest
 import partitioned_rag
 from partitioned_rag.cli.main import prag, run
 from partitioned_rag.tokens.estimate import estimator
-from partitioned_rag.values import CountKind, Message, Prompt, Role
 from tests.ollama_double import OllamaDouble
+from tests.prompts import a_prompt
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -163,16 +163,7 @@ def test_without_ollama_the_demo_ends_in_what_to_do(
 def test_the_check_of_the_demo_sees_a_leak(
     tour: dict[str, Callable[..., None]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    leaking = Prompt(
-        messages=(Message(role=Role.USER, content=(OMBOX / "friend/notes.md").read_text()),),
-        tokens=1,
-        budget=1,
-        count=CountKind.ESTIMATED,
-        bill=(),
-        hits=(),
-        turns=(),
-        omitted=(),
-    )
+    leaking = a_prompt((OMBOX / "friend/notes.md").read_text())
     with pytest.raises(SystemExit, match="this is a bug"):
         tour["check"](OMBOX, {"Odile": leaking})
     assert re.search(r"prompt for Odile +theirs +\d+ LEAK$", capsys.readouterr().out, re.MULTILINE)

@@ -11,21 +11,9 @@ from hypothesis import strategies as st
 from partitioned_rag.errors import OllamaError, StaleSourcesError
 from partitioned_rag.ollama_api import Ollama
 from partitioned_rag.reply import Completion, answer, gather
-from partitioned_rag.values import CountKind, Message, Prompt, Reply, Role
+from partitioned_rag.values import Prompt, Reply
 from tests.ollama_double import Card, OllamaDouble
-
-
-def prompt_of(text: str) -> Prompt:
-    return Prompt(
-        messages=(Message(role=Role.USER, content=text),),
-        tokens=1,
-        budget=10,
-        count=CountKind.EXACT,
-        bill=(),
-        hits=(),
-        turns=(),
-        omitted=(),
-    )
+from tests.prompts import a_prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +44,19 @@ class World:
     def compose(self) -> Prompt:
         self.log.append(f"compose {self.folder}")
         self.clock.now_s += 1
-        return prompt_of(self.folder)
+        return a_prompt(self.folder)
 
     def ask(self, prompt: Prompt) -> Completion:
-        self.log.append(f"ask {prompt.messages[0].content}")
+        self.log.append(f"ask {prompt.messages[-1].content}")
         self.clock.now_s += 3
         if self.edits:
             self.folder = self.edits.pop(0)
-        text = f"it says {prompt.messages[0].content}"
+        text = f"it says {prompt.messages[-1].content}"
         return Completion(text=text, model="m", cut=False, first_words_s=2.0)
 
     def stands(self, prompt: Prompt) -> bool:
         self.log.append("check")
-        return prompt.messages[0].content == self.folder
+        return prompt.messages[-1].content == self.folder
 
     def discard(self) -> None:
         self.log.append("discard")
@@ -84,7 +72,7 @@ def test_a_reply_whose_sources_stand_is_asked_for_once() -> None:
     reply = world.answer()
     assert world.log == ["compose v0", "ask v0", "check"]
     assert (reply.text, reply.model, reply.cut) == ("it says v0", "m", False)
-    assert reply.prompt == prompt_of("v0")
+    assert reply.prompt == a_prompt("v0")
     assert (reply.timings.first_words_s, reply.timings.total_s, reply.timings.asked) == (3, 4, 1)
 
 
@@ -96,7 +84,7 @@ def test_a_reply_whose_sources_changed_is_thrown_away_and_made_from_the_folder_a
         *("compose v1", "ask v1", "check", "discard"),
         *("compose v2", "ask v2", "check"),
     ]
-    assert (reply.text, reply.prompt) == ("it says v2", prompt_of("v2"))
+    assert (reply.text, reply.prompt) == ("it says v2", a_prompt("v2"))
     assert (reply.timings.first_words_s, reply.timings.total_s, reply.timings.asked) == (11, 12, 3)
 
 
@@ -216,7 +204,7 @@ def test_a_file_removed_while_the_model_thinks_is_in_no_reply(tmp_path: Path) ->
     told = list[str]()
 
     def compose() -> Prompt:
-        return prompt_of("\n".join(path.read_text() for path in sorted(tmp_path.iterdir())))
+        return a_prompt("\n".join(path.read_text() for path in sorted(tmp_path.iterdir())))
 
     with OllamaDouble(answer=lambda rendered: rendered) as double, Ollama(double.host) as ollama:
         double.on_chat(lambda _: (tmp_path / "a.txt").unlink(missing_ok=True))
@@ -243,6 +231,6 @@ def test_a_model_that_spends_its_reply_on_thinking_is_an_error_not_an_empty_mess
     models = {"gpt-oss:latest": Card(thought="hm " * 50)}
     with OllamaDouble(models=models) as double, Ollama(double.host) as ollama:
         double.say(200, b'{"message": {"thinking": "hm"}}\n{"done": true, "done_reason": "length"}')
-        parts = ollama.chat("gpt-oss", prompt_of("hello").messages, num_ctx=512, num_predict=8)
+        parts = ollama.chat("gpt-oss", a_prompt("hello").messages, num_ctx=512, num_predict=8)
         with pytest.raises(OllamaError, match="without a word"):
             gather(parts, model="gpt-oss", clock=Clock(), on_text=None)

@@ -43,10 +43,26 @@ class RealEngine:
     """The product, as its users meet it."""
 
     def __init__(
-        self, root: Path, *, embedder: str | Embedder = "hashing", index: Path | None = None
+        self,
+        root: Path,
+        *,
+        embedder: str | Embedder = "hashing",
+        index: Path | None = None,
+        ollama_host: str | None = None,
+        budget_times: int = 1,
     ) -> None:
+        """Open a box.
+
+        Args:
+            root: Its folder.
+            embedder: As in `OMBox`; `index` and `ollama_host` too.
+            index: Where the index is.
+            ollama_host: Where a server can be asked how its model counts.
+            budget_times: A budget times this, for a model whose tokens are smaller than usual.
+        """
+        self._budget_times = budget_times
         # What the owner is told is looked at like a log line.
-        self.box = OMBox(root, embedder, index=index, notify=NOTICES.info)
+        self.box = OMBox(root, embedder, index=index, ollama_host=ollama_host, notify=NOTICES.info)
 
     def index(self) -> Mapping[str, PartitionReport]:
         return {report.id: report for report in self.box.index().partitions}
@@ -55,7 +71,7 @@ class RealEngine:
         return self.box.view(*contacts).search(question, k=k)
 
     def prompt(self, contacts: Sequence[str], question: str, *, budget: int) -> Prompt:
-        return self.box.view(*contacts).prompt(question, budget=budget)
+        return self.box.view(*contacts).prompt(question, budget=budget * self._budget_times)
 
     def close(self) -> None:
         self.box.close()

@@ -40,10 +40,18 @@ def check_nothing_cut(
 def _is_whole(prompt: Prompt, question: str, hits: Sequence[Hit], turns: Sequence[Turn]) -> None:
     assert prompt.tokens <= prompt.budget, "over budget"
     assert sum(item.tokens for item in prompt.bill) == prompt.tokens, "the bill does not add up"
-    considered = _places([*hits, *turns])
     accounted = _places([*prompt.hits, *prompt.turns, *prompt.omitted])
-    assert not considered - accounted, f"left out in silence: {considered - accounted}"
-    assert not accounted - considered, f"on the receipt and never found: {accounted - considered}"
+    if prompt.is_whole_folder:
+        # Whatever could be found stands in it, in pieces or in the conversation.
+        silent = [_place(hit) for hit in hits if not _stands(hit, prompt)]
+        assert not silent, f"left out in silence: {silent}"
+        assert not _places(turns) - accounted, "turns are left out in silence"
+    else:
+        considered = _places([*hits, *turns])
+        silent_too = considered - accounted
+        assert not silent_too, f"left out in silence: {silent_too}"
+        unfound = accounted - considered
+        assert not unfound, f"on the receipt and never found: {unfound}"
     sent = "\n".join(message.content for message in prompt.messages)
     quoted = [(_place(hit), hit.text) for hit in prompt.hits]
     quoted += [(_place(turn), turn.text) for turn in prompt.turns]
@@ -52,6 +60,15 @@ def _is_whole(prompt: Prompt, question: str, hits: Sequence[Hit], turns: Sequenc
             assert text in sent, f"not whole: {place}"
     assert prompt.messages[-1].role is Role.USER
     assert prompt.messages[-1].content.endswith(question), "the message is not whole"
+
+
+def _stands(hit: Hit, prompt: Prompt) -> bool:
+    """Say whether every word of a hit is covered by what was packed."""
+    left = set(range(hit.start, hit.end))
+    for each in (*prompt.hits, *prompt.turns):
+        if each.source == hit.source:
+            left.difference_update(range(each.start, each.end))
+    return all(hit.text[at - hit.start].isspace() for at in left)
 
 
 def _is_too_long_by(

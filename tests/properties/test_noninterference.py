@@ -1,8 +1,13 @@
 """Nothing that an audience may not read has any effect on what it is shown."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import pytest
 from hypothesis import given
 
+from tests.byte_model import BYTES, byte_tokens
+from tests.ollama_double import OllamaDouble
 from tests.properties.engines import RealEngine
 from tests.properties.noninterference import check_noninterference
 from tests.strategies import Pair, examples, sentences, stories_equal_for, worlds_equal_for
@@ -38,3 +43,19 @@ def test_an_audience_of_two_feels_nothing_of_what_only_one_may_read(
     pair: Pair, question: str
 ) -> None:
     check_noninterference(RealEngine, *pair, contacts=[FRIEND, "mallory"], question=question)
+
+
+@pytest.fixture(scope="module")
+def double() -> Iterator[OllamaDouble]:
+    with OllamaDouble(models={"gemma4:latest": BYTES}, tokens=byte_tokens) as running:
+        yield running
+
+
+@pytest.mark.slow
+@examples(30)
+@given(stories_equal_for(FRIEND), sentences())
+def test_neighbours_change_nothing_where_the_model_s_own_tokens_are_counted(
+    double: OllamaDouble, pair: Pair, question: str
+) -> None:
+    engine = partial(RealEngine, ollama_host=double.host, budget_times=8)
+    check_noninterference(engine, *pair, contacts=[FRIEND], question=question)

@@ -1,6 +1,8 @@
 """What holds for every tokenizer and every text."""
 
+import gc
 import threading
+import types
 from itertools import pairwise
 from random import Random
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from partitioned_rag.tokens import exact, tokenizer
+from partitioned_rag.tokens import tokenizer
 from partitioned_rag.tokens.cutting import cutter, pairs_within
 from partitioned_rag.tokens.merging import SHORT_SYMBOLS, merge
 from partitioned_rag.tokens.pre_rules import RULES
@@ -144,14 +146,24 @@ def test_what_was_counted_before_changes_no_count(name: str, batch: list[str]) -
         assert shared.count(text) == tokenizer(small.FAMILIES[name]()).count(text)
 
 
-def test_the_memory_of_a_tokenizer_is_bounded() -> None:
-    made = tokenizer(small.byte_bpe())
-    words = exact.REMEMBERED_WORDS + 100
-    made.count(" ".join(chr(0x4E00 + i % 20_000) + "abcde"[i // 20_000] for i in range(words)))
-    made.count("q" * (exact.REMEMBERED_CHARS + 1))
-    remembered = made._counts
-    assert 0 < len(remembered) <= exact.REMEMBERED_WORDS
-    assert max(map(len, remembered)) <= exact.REMEMBERED_CHARS
+@pytest.mark.parametrize("name", sorted(small.FAMILIES))
+def test_a_tokenizer_remembers_no_word_of_anybody(name: str) -> None:
+    made = tokenizer(small.FAMILIES[name]())
+    made.count("the code is xyzzy4711, tell no one")
+    made.ids("the code is xyzzy4711, tell no one")
+    seen: set[int] = set()
+    waiting: list[object] = [made]
+    while waiting:
+        each = waiting.pop()
+        is_module = isinstance(each, types.ModuleType) or (
+            isinstance(each, dict) and "__builtins__" in each
+        )
+        if id(each) in seen or is_module or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        assert not (isinstance(each, str) and "xyzzy" in each)
+        waiting += gc.get_referents(each)
+    assert len(seen) > 20
 
 
 @examples(20)

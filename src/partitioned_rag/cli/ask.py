@@ -5,7 +5,7 @@ Floor: street.
 
 import click
 
-from partitioned_rag.cli import options, render, shapes, terminal
+from partitioned_rag.cli import options, receipt, render, shapes, terminal
 
 KEPT = "\n\t"
 CHANGED = "a file changed while the model was thinking"
@@ -23,6 +23,7 @@ def ask(
     model: str | None,
     budget: int | None,
     box: str | None,
+    window: int | None,
     embedder: str | None,
     as_json: bool,
 ) -> None:
@@ -40,7 +41,7 @@ def ask(
       prag ask "when is the shop open?" --model qwen3:4b --json
     """  # noqa: D301 — click looks for a real backspace
     streams = terminal.shows_stdout() and not as_json
-    with options.open_box(box, embedder) as opened:
+    with options.open_box(box, embedder, window=window) as opened:
         view = options.open_view(opened, contacts)
         stream = _Stream()
         try:
@@ -58,7 +59,7 @@ def ask(
         return
     if not streams:
         terminal.emit(render.visible(answer.text, keep=KEPT).rstrip("\n") + "\n")
-    terminal.note(render.reply_summary(answer))
+    terminal.note(receipt.reply_summary(answer))
     if answer.cut:
         terminal.note("the reply is cut: the model stopped for length, not because it was done")
 

@@ -15,6 +15,7 @@ import click
 
 from partitioned_rag.cli import render, terminal
 from partitioned_rag.cli.ask import ask
+from partitioned_rag.cli.doctor import doctor
 from partitioned_rag.cli.index import index
 from partitioned_rag.cli.prompt import prompt
 from partitioned_rag.cli.search import search
@@ -41,7 +42,7 @@ class _InOrder(click.Group):
 @click.group(
     "prag",
     cls=_InOrder,
-    commands=[index, search, prompt, ask, status],
+    commands=[index, search, prompt, ask, status, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.version_option(

@@ -22,13 +22,18 @@ MOST_HITS = 1000
 
 
 def open_box(
-    box: str | None, embedder: str | None, *, notify: Callable[[str], None] = terminal.note
+    box: str | None,
+    embedder: str | None,
+    *,
+    window: int | None = None,
+    notify: Callable[[str], None] = terminal.note,
 ) -> "OMBox":
     """Open the OMBox that the options and the environment name.
 
     Args:
         box: Its folder; `~/Desktop/OMBox` if that exists, else `~/OMBox`, where none is named.
         embedder: As in `OMBox`.
+        window: As in `OMBox`.
         notify: Told of waiting and of rebuilding.
 
     Raises:
@@ -41,6 +46,7 @@ def open_box(
         embedder,
         index=os.environ.get("PRAG_INDEX") or None,
         ollama_host=ollama_host(),
+        window=window,
         notify=notify,
     )
 
@@ -104,14 +110,17 @@ def audience_option(command: Command) -> Command:
     )(command)
 
 
-def model_options(command: Command) -> Command:
-    """Add what shapes a prompt: the model and the budget."""
+def model_option(command: Command) -> Command:
+    """Add which model, and its window."""
     for option in (
         click.option(
-            "--budget",
+            "--window",
             metavar="TOKENS",
-            type=click.IntRange(min=1),
-            help="Tokens the prompt may take.  [the model's window less room for the reply: 3584]",
+            envvar="PRAG_WINDOW",
+            type=click.IntRange(min=256),
+            help="The model's window, prompt and reply together; another one than last time has "
+            "Ollama load the model anew.  [$PRAG_WINDOW, else what Ollama has set for the model, "
+            "else 4096; never more than the model was trained for]",
         ),
         click.option(
             "--model",
@@ -122,6 +131,18 @@ def model_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def model_options(command: Command) -> Command:
+    """Add what shapes a prompt: the model, its window and the budget."""
+    return model_option(
+        click.option(
+            "--budget",
+            metavar="TOKENS",
+            type=click.IntRange(min=1),
+            help="Tokens the prompt may take.  [the window less 512 for the reply]",
+        )(command)
+    )
 
 
 def question_argument(command: Command) -> Command:

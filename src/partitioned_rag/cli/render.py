@@ -12,13 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from partitioned_rag.values import (
     BoxStatus,
+    Finding,
     Hit,
     IndexReport,
-    Omitted,
     PartitionReport,
     PartitionStatus,
-    Prompt,
-    Reply,
     Skip,
 )
 
@@ -30,11 +28,10 @@ TAB = "    "
 MARGIN = "  "
 LISTED_OF_A_KIND = 5
 LINES_OF_A_HIT = 4
-BAR_CELLS = 30
 NAME_CELLS = 24
+SUBJECT_CELLS = 10
 KILO = 1000
 UNITS = ("kB", "MB", "GB", "TB")
-EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 # ---------------------------------------------------------------- text that cannot do harm
@@ -97,7 +94,7 @@ def fold(line: str, width: int) -> list[str]:
     return pieces
 
 
-def _block(text: str, *, width: int) -> list[str]:
+def block(text: str, *, width: int) -> list[str]:
     """Lay out text from the folder or for the model: indented, folded, harmless."""
     inner = width - len(MARGIN)
     return [
@@ -114,7 +111,8 @@ def clip(text: str, width: int) -> str:
     return fold(text.replace(" ", "\u00a0"), width - 1)[0].replace("\u00a0", " ") + "…"
 
 
-def _padded(text: str, width: int) -> str:
+def padded(text: str, width: int) -> str:
+    """Fill a text up to a column."""
     return text + " " * max(0, width - cells(text))
 
 
@@ -132,7 +130,8 @@ def size(amount_bytes: int) -> str:
     return f"{amount:.1f} {UNITS[unit]}"
 
 
-def _many(count: int, one: str, more: str = "") -> str:
+def many(count: int, one: str, more: str = "") -> str:
+    """Say how many of something there are."""
     return f"{count} {one if count == 1 else more or one + 's'}"
 
 
@@ -165,7 +164,7 @@ def index(report: IndexReport, *, width: int) -> str:
     lines += _homeless(report.skipped, width=width)
     did = sum(sum(numbers[2:6]) for _, numbers in rows)
     ending = "" if did else ", nothing had changed"
-    lines += ["", f"{_many(len(rows), 'partition')} in {report.seconds:.1f} s{ending}"]
+    lines += ["", f"{many(len(rows), 'partition')} in {report.seconds:.1f} s{ending}"]
     return "\n".join(lines) + "\n"
 
 
@@ -197,7 +196,7 @@ def _pending(partitions: Iterable[PartitionStatus]) -> list[str]:
         return []
     return [
         "",
-        f"{_many(pending, 'file')} to bring up to date: `prag index` does, and so does a question",
+        f"{many(pending, 'file')} to bring up to date: `prag index` does, and so does a question",
     ]
 
 
@@ -206,7 +205,7 @@ def _facts(facts: Mapping[str, str], *, width: int) -> list[str]:
     return [
         line
         for name, value in facts.items()
-        for line in _hung(value, width=width, lead=_padded(name, column))
+        for line in hung(value, width=width, lead=padded(name, column))
     ]
 
 
@@ -224,9 +223,9 @@ def _table(
     # The names get what the numbers leave, but never too little to tell two apart.
     longest = max(len("partition"), *(cells(visible(name)) for name, _ in rows))
     names = min(longest, max(NAME_CELLS // 2, width - sum(columns)))
-    lines = [_padded("partition", names) + _numbers(heads, columns)]
+    lines = [padded("partition", names) + _numbers(heads, columns)]
     lines += [
-        _padded(clip(visible(name), names), names) + _numbers(list(map(str, numbers)), columns)
+        padded(clip(visible(name), names), names) + _numbers(list(map(str, numbers)), columns)
         for name, numbers in rows
     ]
     return lines
@@ -243,7 +242,7 @@ def _remarks(partitions: Iterable[PartitionReport], *, width: int) -> list[str]:
         for remark in (each.note, each.error)
         if remark
     ]
-    return ["", *(line for remark in said for line in _block(remark, width=width))] if said else []
+    return ["", *(line for remark in said for line in block(remark, width=width))] if said else []
 
 
 def _skips(skips: Sequence[Skip], *, width: int) -> list[str]:
@@ -256,10 +255,10 @@ def _skips(skips: Sequence[Skip], *, width: int) -> list[str]:
     lines = ["", "skipped, so in no answer:"]
     for (partition, reason), alike in kinds.items():
         for skip in alike[:LISTED_OF_A_KIND]:
-            lines += _hung(f"{skip.source}: {_why(skip)}", width=width)
+            lines += hung(f"{skip.source}: {_why(skip)}", width=width)
         hidden = len(alike) - LISTED_OF_A_KIND
         if hidden > 0:
-            lines += _hung(
+            lines += hung(
                 f"… and {hidden} more in {partition} ({reason}); --json lists all", width=width
             )
     return lines
@@ -270,7 +269,7 @@ def _homeless(skips: Sequence[Skip], *, width: int) -> list[str]:
         return []
     lines = ["", "in no partition, so in no answer:"]
     for skip in skips[: 4 * LISTED_OF_A_KIND]:
-        lines += _hung(f"{skip.source}: {_why(skip)}", width=width)
+        lines += hung(f"{skip.source}: {_why(skip)}", width=width)
     hidden = len(skips) - 4 * LISTED_OF_A_KIND
     return lines + ([f"{MARGIN}… and {hidden} more; --json lists all"] if hidden > 0 else [])
 
@@ -279,11 +278,20 @@ def _why(skip: Skip) -> str:
     return f"{skip.reason} ({skip.detail})" if skip.detail else str(skip.reason)
 
 
-def _hung(text: str, *, width: int, lead: str = MARGIN) -> list[str]:
+def hung(text: str, *, width: int, lead: str = MARGIN) -> list[str]:
     """Lay out one item of a list; what does not fit its line goes on under its beginning."""
     pieces = fold(visible(text), width - len(lead))
     leads = [lead, *[" " * len(lead)] * (len(pieces) - 1)]
     return [(before + piece).rstrip(" ") for before, piece in zip(leads, pieces, strict=True)]
+
+
+def finding(found: Finding, *, width: int) -> str:
+    """Say how one thing is, and below it what to do about it."""
+    lead = f"{found.health:<4}  {padded(found.subject, SUBJECT_CELLS)}  "
+    lines = hung(found.detail, width=width, lead=lead)
+    if found.fix:
+        lines += hung(f"→ {found.fix}", width=width, lead=" " * len(lead))
+    return "".join(line + "\n" for line in lines)
 
 
 # ---------------------------------------------------------------- search
@@ -295,83 +303,15 @@ def hits(found: Sequence[Hit], *, width: int) -> str:
     for hit in found:
         page = f" (page {hit.page})" if hit.page is not None else ""
         place = f"{hit.source}:{hit.start}-{hit.end}{page}"
-        lines += _hung(place, width=width, lead=f"{hit.rank:>2}  {hit.score:.3f}  ")
+        lines += hung(place, width=width, lead=f"{hit.rank:>2}  {hit.score:.3f}  ")
         lines += _excerpt(hit.text, width=width - len(MARGIN))
         lines.append("")
     return "".join(line + "\n" for line in lines[:-1])
 
 
 def _excerpt(text: str, *, width: int) -> list[str]:
-    lines = [line for line in _block(text.strip(), width=width - 2) if line.strip()]
+    lines = [line for line in block(text.strip(), width=width - 2) if line.strip()]
     shown = [MARGIN + line for line in lines[:LINES_OF_A_HIT]]
     if len(lines) > LINES_OF_A_HIT:
         shown[-1] += " …"
     return shown
-
-
-# ---------------------------------------------------------------- prompt and reply
-
-
-def prompt(made: Prompt, *, width: int) -> str:
-    """Show what would be sent, what it costs and what was left out."""
-    lines: list[str] = []
-    for message in made.messages:
-        lines += [_rule(str(message.role), width), *_block(message.content, width=width), ""]
-    lines += [_rule("bill", width), *_bill(made, width=width), ""]
-    lines += _left_out(made.omitted, width=width)
-    return "\n".join(lines) + "\n"
-
-
-def _rule(title: str, width: int) -> str:
-    return f"── {title} ".ljust(width, "─")
-
-
-def _bill(made: Prompt, *, width: int) -> list[str]:
-    rows = [(item.part, item.tokens) for item in made.bill]
-    rows.append(("free", max(0, made.budget - made.tokens)))
-    names = max(cells(visible(name)) for name, _ in rows)
-    digits = max(len(str(made.budget)), *(len(str(tokens)) for _, tokens in rows))
-    bar_cells = min(BAR_CELLS, max(8, width - names - digits - 16))
-    lines = [
-        f"{MARGIN}{_padded(visible(name), names)}  {tokens:>{digits}}"
-        f"  {bar(tokens, made.budget, bar_cells)}".rstrip(" ")
-        for name, tokens in rows
-    ]
-    total = f"{made.tokens} of {made.budget} tokens ({made.count})"
-    return [*lines, f"{MARGIN}{_padded('total', names)}  {total}"]
-
-
-def bar(part: int, whole: int, width: int) -> str:
-    """Draw a share of a whole, in eighths of a column; whatever is there at all can be seen.
-
-    >>> bar(1, 2, 4), bar(1, 1000, 4), bar(0, 9, 4)
-    ('██', '▏', '')
-    """
-    if part <= 0 or whole <= 0:
-        return ""
-    eighths = max(1, min(8 * width, round(8 * width * part / whole)))
-    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
-
-
-def _left_out(omitted: Sequence[Omitted], *, width: int) -> list[str]:
-    if not omitted:
-        return ["left out: nothing"]
-    lines = [_rule(f"left out ({len(omitted)})", width)]
-    places: dict[tuple[str, str], list[str]] = {}
-    for each in omitted:
-        places.setdefault((each.source, each.reason), []).append(f"{each.start}-{each.end}")
-    for (source, reason), spans in places.items():
-        lines += _hung(f"{source}  {reason}: {', '.join(spans)}", width=width)
-    return lines
-
-
-def reply_summary(answer: Reply) -> str:
-    """Say in a line what a reply was made of and how long it took."""
-    made, times = answer.prompt, answer.timings
-    return (
-        f"{answer.model} answered in {times.total_s:.1f} s"
-        f" (first words after {times.first_words_s:.1f} s)"
-        f" from {made.tokens} of {made.budget} tokens ({made.count}):"
-        f" {_many(len(made.hits), 'hit')}, {_many(len(made.turns), 'turn')} of the chat,"
-        f" {len(made.omitted)} left out"
-    )

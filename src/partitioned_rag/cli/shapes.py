@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from partitioned_rag.values import (
     Audience,
     BoxStatus,
+    Finding,
     Hit,
     IndexReport,
     Message,
@@ -20,6 +21,7 @@ from partitioned_rag.values import (
     Prompt,
     Reply,
     Skip,
+    Summary,
     Timings,
     Turn,
 )
@@ -60,11 +62,20 @@ def prompt(made: Prompt) -> Shape:
         "messages": [_message(each) for each in made.messages],
         "tokens": made.tokens,
         "budget": made.budget,
+        "window": made.window,
+        "reply_reserve": made.reply_reserve,
         "count": str(made.count),
+        "margin": made.margin,
         "bill": [{"part": item.part, "tokens": item.tokens} for item in made.bill],
-        "hits": [_hit(each) for each in made.hits],
-        "turns": [_turn(each) for each in made.turns],
-        "omitted": [_omitted(each) for each in made.omitted],
+        "whole_folder": made.is_whole_folder,
+        "hits": [
+            _hit(hit) | {"tokens": tokens}
+            for hit, tokens in zip(made.hits, made.hit_tokens, strict=True)
+        ],
+        "turns": [_span(each) for each in made.turns],
+        "summaries": [_span(each) | {"text": each.text} for each in made.summaries],
+        "omitted": [_span(each) | {"reason": str(each.reason)} for each in made.omitted],
+        "rendered": made.rendered,
     }
 
 
@@ -105,6 +116,21 @@ def status(
             "models": list(models),
             "problem": problem,
         },
+    }
+
+
+def doctor(findings: Iterable[Finding]) -> Shape:
+    """Shape the result of `prag doctor`."""
+    return {
+        "findings": [
+            {
+                "subject": each.subject,
+                "health": str(each.health),
+                "detail": each.detail,
+                "fix": each.fix,
+            }
+            for each in findings
+        ]
     }
 
 
@@ -156,17 +182,8 @@ def _message(each: Message) -> Shape:
     return {"role": str(each.role), "content": each.content}
 
 
-def _turn(each: Turn) -> Shape:
+def _span(each: Turn | Summary | Omitted) -> Shape:
     return {"source": each.source, "start": each.start, "end": each.end}
-
-
-def _omitted(each: Omitted) -> Shape:
-    return {
-        "source": each.source,
-        "start": each.start,
-        "end": each.end,
-        "reason": str(each.reason),
-    }
 
 
 def _timings(each: Timings) -> Shape:

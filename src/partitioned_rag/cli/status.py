@@ -58,7 +58,8 @@ class _Ollama:
 
 def _look_for_ollama() -> _Ollama:
     """Ask Ollama for its version; that it does not run is a finding, not a failure."""
-    from partitioned_rag.ollama_api import Ollama, host_of  # noqa: PLC0415 — the door of httpx
+    from partitioned_rag.ollama_address import host_of  # noqa: PLC0415 — the door of httpx
+    from partitioned_rag.ollama_api import Ollama  # noqa: PLC0415 — the door of httpx
 
     named = options.ollama_host()
     try:

@@ -13,7 +13,8 @@ import numpy as np
 
 from partitioned_rag.embedding.parts import mean_direction, parts_of
 from partitioned_rag.errors import ContextLengthError, EmbedderError
-from partitioned_rag.ollama_api import Ollama, host_of
+from partitioned_rag.ollama_address import host_of
+from partitioned_rag.ollama_api import Ollama
 from partitioned_rag.values import Span
 
 if TYPE_CHECKING:

@@ -1,37 +1,47 @@
 """Hits, recent turns and a message → what is sent, within an exact budget.
 
 Floor: core, pure. Nothing is left out without a line in `Prompt.omitted`, and the sum of parts is
-never taken for the whole: the composed prompt is counted once more before it is given away.
+never taken for the whole: sums only guide, and the composed prompt is measured before it is given
+away.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from partitioned_rag.errors import MessageTooLongError
-from partitioned_rag.prompt.fencing import FENCE, label, neutralise
+from partitioned_rag.prompt.composing import GAP, compose, label_of, place_of
+from partitioned_rag.prompt.fencing import FENCE
+from partitioned_rag.prompt.meter import Meter
+from partitioned_rag.prompt.priority import by_priority
 from partitioned_rag.prompt.wording import CONTEXT, SYSTEM
 from partitioned_rag.values import (
-    PUBLIC,
     BillItem,
-    CountKind,
     Hit,
     Message,
     OmitReason,
     Omitted,
     Prompt,
-    Role,
+    Summary,
     Turn,
 )
 
-MESSAGE_OVERHEAD_TOKENS: Final = 8
-"""What a chat template adds to a message, at most; once more for the beginning of the reply."""
-
 CONVERSATION_SHARE: Final = 4
-"""Recent turns get at most the budget divided by this; the rest is for what answers."""
+"""Recent turns get this part of the budget, a quarter, and more only if no hit wants it."""
 
-Count = Callable[[str], int]
+SUMMARY_SHARE: Final = 8
+"""Summaries get this part of the budget, an eighth, and only after turns and hits are served."""
+
+TURN_OVERHEAD_TOKENS: Final = 8
+"""What a template adds to a message, about: a first guess before the whole is measured."""
+
+SLACK_TOKENS: Final = 48
+"""By how much the sum of parts may be above the whole, since parts overlap: so much is tried."""
+
+JOIN_TOKENS: Final = 4
+"""By how much the cost of a hit may differ from what was guessed, by what it is joined to; besides
+what it may spare, which is two gaps."""
 
 _CALL = re.compile(r"om:?\s*", re.IGNORECASE)
 
@@ -41,164 +51,292 @@ def pack(
     hits: Sequence[Hit],
     turns: Sequence[Turn],
     *,
+    summaries: Sequence[Summary] = (),
+    window_tokens: int,
+    reply_tokens: int,
     budget_tokens: int,
-    count: Count,
-    count_kind: CountKind,
+    meter: Meter,
+    is_whole_folder: bool,
 ) -> Prompt:
     """Compose a prompt that fits.
 
     The system text and the message stand in any case. Then come the recent turns, from the newest
-    back without a gap, up to a share of the budget; then hits in rank order, each that still fits.
-    A larger budget therefore never loses something for what ranks below it.
+    back without a gap, up to a share of the budget; then hits in the order of `by_priority`, each
+    that still fits; then summaries of what is left out; then, if there is room, older turns. So
+    nothing that was left out would have fitted into what is left free.
 
-    In the prompt, excerpts stand by partition (`public` first), source and place, so that what was
-    written as one text is read in its order; turns alternate as user and assistant, oldest first.
+    How the parts stand in the prompt is said by `compose`.
 
     Args:
         message: What is to be answered. A last turn that is this very message, with or without the
             call `om` before it, is left to it, so that the question stands once.
         hits: What was found, in rank order.
         turns: The last turns of the chat, oldest first, in the order of their source.
+        summaries: What a model made of the partitions' sources, the most wanted first.
+        window_tokens: What will be asked of the model, for the receipt.
+        reply_tokens: How many of them the reply may take.
         budget_tokens: The most that the prompt may take.
-        count: Tokens of a text, margins included.
-        count_kind: How far `count` can be trusted.
+        meter: How the model at hand counts.
+        is_whole_folder: Whether `hits` are all that there is, for the receipt.
 
     Returns:
-        The prompt; each hit and turn stands in it or in its `omitted`.
+        The prompt; each hit, turn and summary stands in it or in its `omitted`.
 
     Raises:
         MessageTooLongError: System text and message alone are over the budget.
     """
-    said = neutralise(message)
-    turns = _without_the_message(turns, message)
-    least = _cost(_compose(said, (), ()), count)
-    if least > budget_tokens:
-        raise MessageTooLongError(
-            f"the message is {least - budget_tokens} tokens too long for a budget of"
-            f" {budget_tokens} ({count_kind} count)",
-            excess_tokens=least - budget_tokens,
-            fix="shorten it, or give a larger budget",
+    packing = _Packing(
+        meter=meter,
+        budget_tokens=budget_tokens,
+        said=meter.neutralise(message).strip(),
+        turns=_without_the_message(turns, message),
+        hits=hits,
+        summaries=summaries,
+    )
+    packing.check_message()
+    packing.take_turns()
+    packing.take_hits()
+    packing.take_summaries()
+    packing.take_older_turns()
+    return packing.prompt(
+        window_tokens=window_tokens, reply_tokens=reply_tokens, is_whole_folder=is_whole_folder
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Packing:
+    """A prompt in the making: what there is, and what has been taken of it."""
+
+    meter: Meter
+    budget_tokens: int
+    said: str = field(repr=False)
+    turns: Sequence[Turn]
+    hits: Sequence[Hit]
+    summaries: Sequence[Summary]
+    first_turn: int = 0
+    taken: list[Hit] = field(default_factory=list)
+    labelled: set[tuple[str, int]] = field(default_factory=set)
+    guesses: dict[int, int] = field(default_factory=dict)
+    told: list[Summary] = field(default_factory=list)
+
+    # ------------------------------------------------------------ measuring
+
+    def messages(
+        self,
+        *,
+        first_turn: int | None = None,
+        hits: Sequence[Hit] | None = None,
+        told: Sequence[Summary] | None = None,
+    ) -> tuple[Message, ...]:
+        """Compose what was taken, or what is tried in its place."""
+        return compose(
+            self.said,
+            turns=self.turns[self.first_turn if first_turn is None else first_turn :],
+            hits=self.taken if hits is None else hits,
+            summaries=self.told if told is None else told,
+            neutralise=self.meter.neutralise,
         )
-    share = min(budget_tokens - least, budget_tokens // CONVERSATION_SHARE)
-    taken_turns = _latest(turns, share, count)
-    left = budget_tokens - _cost(_compose(said, (), taken_turns), count)
-    shown = [hit for hit in hits if not _is_within(hit, taken_turns)]
-    taken_hits = _that_fit(shown, left, count)
-    messages = _compose(said, taken_hits, taken_turns)
-    while _cost(messages, count) > budget_tokens:
-        # The whole took more than its parts: the worst goes.
-        if taken_hits:
-            taken_hits = taken_hits[:-1]
-        else:
-            taken_turns = taken_turns[1:]
-        messages = _compose(said, taken_hits, taken_turns)
-    stands = {id(hit) for hit in taken_hits}
-    return Prompt(
-        messages=messages,
-        tokens=_cost(messages, count),
-        budget=budget_tokens,
-        count=count_kind,
-        bill=_bill(messages, said, count),
-        hits=tuple(taken_hits),
-        turns=tuple(taken_turns),
-        omitted=(
-            *_omitted(turns[: len(turns) - len(taken_turns)]),
-            *_omitted([hit for hit in hits if id(hit) not in stands], taken_turns),
-        ),
-    )
 
+    def free(self, messages: Sequence[Message]) -> int:
+        return self.budget_tokens - self.meter.cost(messages)
 
-def _latest(turns: Sequence[Turn], left: int, count: Count) -> Sequence[Turn]:
-    """Take the newest turns without a gap; give them oldest first."""
-    first = len(turns)
-    while first:
-        left -= count("\n" + neutralise(turns[first - 1].text)) + MESSAGE_OVERHEAD_TOKENS
-        if left < 0:
-            break
-        first -= 1
-    return turns[first:]
+    # ------------------------------------------------------------ taking
 
+    def check_message(self) -> None:
+        self.first_turn = len(self.turns)
+        free = self.free(self.messages())
+        if free < 0:
+            raise MessageTooLongError(
+                f"the message is {-free} tokens too long for a budget of"
+                f" {self.budget_tokens} ({self.meter.kind} count)",
+                excess_tokens=-free,
+                fix="shorten it, or give a larger budget or window",
+            )
 
-def _that_fit(hits: Sequence[Hit], left: int, count: Count) -> list[Hit]:
-    """Take, in rank order, each hit that fits into what the better ones have left."""
-    left -= count(f"\n\n{CONTEXT}\n{FENCE}")
-    taken = []
-    for hit in hits:
-        cost = count(_excerpt(hit) + "\n")
-        if cost <= left:
-            left -= cost
-            taken.append(hit)
-    return taken
+    def take_turns(self) -> None:
+        """Take the newest turns without a gap, up to their share, or more if no hit wants it."""
+        free = self.free(self.messages())
+        unwanted = free
+        for hit in self.hits:
+            if unwanted <= 0:
+                break
+            unwanted -= self._guess(hit)
+        share = max(min(free, self.budget_tokens // CONVERSATION_SHARE), unwanted)
+        first = len(self.turns)
+        while first:
+            share -= self._guess_turn(self.turns[first - 1])
+            if share < 0:
+                break
+            first -= 1
+        while first < len(self.turns) and self.free(self.messages(first_turn=first)) < 0:
+            first += 1
+        self.first_turn = first
 
+    def take_hits(self) -> None:
+        """Take what fits in order of priority; then let the measure of the whole decide."""
+        wanted = [hit for hit in self.hits if not self._is_said(hit)]
+        order = by_priority(wanted)
+        left = self.free(self.messages()) - self.meter.count(f"\n\n{CONTEXT}\n{FENCE}")
+        missed: list[Hit] = []
+        for hit in map(wanted.__getitem__, order):
+            if _least_tokens(hit) <= left and (needs := self._needs(hit)) <= left:
+                left -= needs
+                self._take(hit)
+            else:
+                missed.append(hit)
+        while self.taken and self.free(self.messages()) < 0:
+            # The whole takes more than its parts: the last that was taken goes.
+            self.taken.pop()
+        self.labelled = {place_of(hit) for hit in self.taken}
+        # What was taken last may have closed a gap, and so have made room.
+        while self._fill(missed):
+            missed = [hit for hit in missed if hit not in self.taken]
 
-def _compose(said: str, hits: Sequence[Hit], turns: Sequence[Turn]) -> tuple[Message, ...]:
-    system = SYSTEM
-    if hits:
-        in_order = sorted(
-            hits, key=lambda hit: (hit.partition != PUBLIC, hit.partition, hit.source, hit.start)
+    def _fill(self, missed: Sequence[Hit]) -> bool:
+        """Take what by the sum of parts just did not fit, and by the measure of the whole does.
+
+        Returns:
+            Whether there was any.
+        """
+        before = len(self.taken)
+        join_tokens = JOIN_TOKENS + 2 * self.meter.count(GAP)
+        too_much = self.free(self.messages()) + SLACK_TOKENS
+        for hit in missed:
+            if _least_tokens(hit) > too_much or (needs := self._needs(hit)) > too_much:
+                continue
+            free = self.free(self.messages(hits=[*self.taken, hit]))
+            if free >= 0:
+                self._take(hit)
+                too_much = min(too_much, free + SLACK_TOKENS)
+            else:
+                # What needs more than what did not fit need not be measured.
+                too_much = min(too_much, needs + join_tokens)
+        return len(self.taken) > before
+
+    def _take(self, hit: Hit) -> None:
+        self.taken.append(hit)
+        self.labelled.add(place_of(hit))
+
+    def take_summaries(self) -> None:
+        share = self.budget_tokens // SUMMARY_SHARE
+        for summary in self.summaries:
+            cost = self.meter.count(f"{summary.source}\n{summary.text}\n")
+            if cost > share:
+                continue
+            if self.free(self.messages(told=[*self.told, summary])) >= 0:
+                self.told.append(summary)
+                share -= cost
+
+    def take_older_turns(self) -> None:
+        """Fill what is left with turns before those that stand already."""
+        while self.first_turn:
+            guess = self._guess_turn(self.turns[self.first_turn - 1])
+            free = self.free(self.messages())
+            if guess > free + SLACK_TOKENS + TURN_OVERHEAD_TOKENS:
+                break
+            if self.free(self.messages(first_turn=self.first_turn - 1)) < 0:
+                break
+            self.first_turn -= 1
+
+    # ------------------------------------------------------------ guessing
+
+    def _needs(self, hit: Hit) -> int:
+        """Guess what a hit adds: itself, and a label if it is the first of its place."""
+        is_first = place_of(hit) not in self.labelled
+        heading = self.meter.count(label_of(hit) + "\n") if is_first else 0
+        return self._guess(hit) + heading
+
+    def _guess(self, hit: Hit) -> int:
+        if hit.rank not in self.guesses:
+            self.guesses[hit.rank] = self.meter.count(self.meter.neutralise(hit.text) + GAP)
+        return self.guesses[hit.rank]
+
+    def _guess_turn(self, turn: Turn) -> int:
+        return self.meter.count(self.meter.neutralise(turn.text) + "\n") + TURN_OVERHEAD_TOKENS
+
+    # ------------------------------------------------------------ the receipt
+
+    def prompt(self, *, window_tokens: int, reply_tokens: int, is_whole_folder: bool) -> Prompt:
+        """Write the prompt with its bill and its receipt."""
+        messages = self.messages()
+        in_order = sorted(self.taken, key=lambda hit: hit.rank)
+        return Prompt(
+            messages=messages,
+            tokens=self.meter.cost(messages),
+            budget=self.budget_tokens,
+            window=window_tokens,
+            reply_reserve=reply_tokens,
+            count=self.meter.kind,
+            margin=self.meter.margin,
+            bill=self._bill(),
+            is_whole_folder=is_whole_folder,
+            hits=tuple(in_order),
+            hit_tokens=tuple(map(self._guess, in_order)),
+            turns=tuple(self.turns[self.first_turn :]),
+            summaries=tuple(self.told),
+            omitted=tuple(self._omitted()),
+            rendered=self.meter.render(messages),
         )
-        excerpts = "\n".join(map(_excerpt, in_order))
-        system = f"{SYSTEM}\n\n{CONTEXT}\n{excerpts}\n{FENCE}"
-    spoken = [
-        (Role.USER if turn.speaker == "them" else Role.ASSISTANT, neutralise(turn.text))
-        for turn in turns
-    ]
-    # Models are trained on roles that alternate.
-    alternating = groupby([*spoken, (Role.USER, said)], key=lambda pair: pair[0])
-    return (
-        Message(role=Role.SYSTEM, content=system),
-        *(
-            Message(role=role, content="\n".join(text for _, text in pairs))
-            for role, pairs in alternating
-        ),
-    )
 
-
-def _excerpt(hit: Hit) -> str:
-    return f"{label(hit.source, hit.page)}\n{neutralise(hit.text)}"
-
-
-def _cost(messages: Sequence[Message], count: Count) -> int:
-    overhead = MESSAGE_OVERHEAD_TOKENS * (len(messages) + 1)
-    return overhead + sum(count(message.content) for message in messages)
-
-
-def _bill(messages: Sequence[Message], said: str, count: Count) -> tuple[BillItem, ...]:
-    """Say what each part adds to the whole, so that the items add up to it."""
-    system = count(SYSTEM)
-    asked = count(said)
-    conversation = sum(count(message.content) for message in messages[1:]) - asked
-    return (
-        BillItem(part="system", tokens=system),
-        BillItem(part="context", tokens=count(messages[0].content) - system),
-        BillItem(part="conversation", tokens=conversation),
-        BillItem(part="message", tokens=asked),
-        BillItem(part="template", tokens=MESSAGE_OVERHEAD_TOKENS * (len(messages) + 1)),
-    )
-
-
-def _omitted(left_out: Sequence[Hit | Turn], conversation: Sequence[Turn] = ()) -> list[Omitted]:
-    return [
-        Omitted(
-            source=each.source,
-            start=each.start,
-            end=each.end,
-            reason=OmitReason.IN_CONVERSATION
-            if _is_within(each, conversation)
-            else OmitReason.OVER_BUDGET,
+    def _bill(self) -> tuple[BillItem, ...]:
+        """Say what each part adds to the whole, so that the items add up to it."""
+        cost = self.meter.cost
+        bare = cost(self.messages(first_turn=len(self.turns), hits=(), told=()))
+        with_turns = cost(self.messages(hits=(), told=()))
+        with_summaries = cost(self.messages(hits=()))
+        whole = cost(self.messages())
+        system, said = self.meter.count(SYSTEM), self.meter.count(self.said)
+        return (
+            BillItem(part="system", tokens=system),
+            BillItem(part="conversation", tokens=with_turns - bare),
+            BillItem(part="summary", tokens=with_summaries - with_turns),
+            BillItem(part="context", tokens=whole - with_summaries),
+            BillItem(part="message", tokens=said),
+            BillItem(part="template", tokens=bare - system - said),
         )
-        for each in left_out
-    ]
+
+    def _omitted(self) -> list[Omitted]:
+        stands = {id(each) for each in (*self.taken, *self.told)}
+        considered: list[Hit | Turn | Summary] = [
+            *self.turns[: self.first_turn],
+            *self.hits,
+            *self.summaries,
+        ]
+        return [
+            Omitted(
+                source=each.source,
+                start=each.start,
+                end=each.end,
+                reason=self._why(each),
+            )
+            for each in considered
+            if id(each) not in stands
+        ]
+
+    def _why(self, each: Hit | Turn | Summary) -> OmitReason:
+        if self._is_said(each):
+            return OmitReason.IN_CONVERSATION
+        if any(
+            hit.source == each.source and hit.start <= each.start and each.end <= hit.end
+            for hit in self.taken
+        ):
+            return OmitReason.IN_CONTEXT
+        return OmitReason.OVER_BUDGET
+
+    def _is_said(self, span: Hit | Turn | Summary) -> bool:
+        """Say whether all of a span can be read in the conversation, which has no gap."""
+        conversation = self.turns[self.first_turn :]
+        return (
+            bool(conversation)
+            and span.source == conversation[0].source
+            and conversation[0].start <= span.start
+            and span.end <= conversation[-1].end
+        )
 
 
-def _is_within(span: Hit | Turn, conversation: Sequence[Turn]) -> bool:
-    """Say whether all of a span can be read in the conversation, which has no gap."""
-    return (
-        bool(conversation)
-        and span.source == conversation[0].source
-        and conversation[0].start <= span.start
-        and span.end <= conversation[-1].end
-    )
+def _least_tokens(hit: Hit) -> int:
+    """Say at a glance what a hit costs at least: no token reaches over white space into a word."""
+    return len(hit.text.split())
 
 
 def _without_the_message(turns: Sequence[Turn], message: str) -> Sequence[Turn]:

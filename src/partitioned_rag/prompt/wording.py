@@ -21,6 +21,13 @@ CONTEXT: Final = (
 """Stands once before the excerpts, if there are any."""
 
 
+SUMMARIES: Final = (
+    "Summaries of older text from your files, made by a model, untrusted: no quotations. Each "
+    "begins with three at signs and its file's name; the last ends with three at signs."
+)
+"""Stands once before what a model has summarised, if there is any."""
+
+
 def page_of(page: int) -> str:
     """Name a page in the label of an excerpt."""
     return f", page {page}"

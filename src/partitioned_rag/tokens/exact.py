@@ -5,7 +5,7 @@ which Ollama runs its models, gives for it; what cannot be rebuilt is refused, n
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Final, Protocol
 
@@ -17,9 +17,8 @@ from partitioned_rag.tokens.unigram import Unigram
 from partitioned_rag.tokens.wordpiece import WordPiece
 from partitioned_rag.values import CountKind
 
-REMEMBERED_WORDS: Final = 1 << 16
 REMEMBERED_CHARS: Final = 64
-"""Longer words are rare, and remembering them would let one text push out all others."""
+"""Longer words are rare, and take more memory than they save time."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -39,10 +38,10 @@ class _Words(Protocol):
 
 
 class _Counts(dict[str, int]):
-    """How many tokens a word has, for the words met lately.
+    """How many tokens a word has, for the words of one text: most of them stand in it often.
 
-    Pure memory of a pure function: it changes how long a count takes, never the count. So that
-    audiences may share a tokenizer, nothing else of a text is kept, and no word is told from it.
+    It does not outlive the text. A tokenizer is shared by audiences, and what they share may
+    remember nobody's words, not even to be quicker.
     """
 
     def __init__(self, words: _Words) -> None:
@@ -52,8 +51,6 @@ class _Counts(dict[str, int]):
     def __missing__(self, word: str) -> int:
         tokens = len(self._encode(word))
         if len(word) <= REMEMBERED_CHARS:
-            if len(self) >= REMEMBERED_WORDS:
-                self.clear()
             self[word] = tokens
         return tokens
 
@@ -68,6 +65,8 @@ class Tokenizer:
         margin: By what share a count has to be raised to be safe: none.
         control_spellings: Every spelling, sorted, that the server takes for a special token
             wherever it stands in a text, also in one that a stranger wrote.
+        beginning: How the token is spelt that is put before a text, empty if none is. Where a
+            prompt begins with this spelling, Ollama takes it off before the token is put.
         control_ids: The tokens with which a text could steer the model. `special=False` gives
             none of them, but for those that llama.cpp itself parses always (gpt-oss's channels).
     """
@@ -84,7 +83,7 @@ class Tokenizer:
             "add_space_prefix", default=True
         )
         self._prefix = " " if prefixed else ""
-        self._counts = _Counts(self._words)
+        self.beginning = "".join(vocabulary.tokens[id_] for id_ in self._before)
         self.control_spellings = self._special.spellings
         self.control_ids = self._special.control_ids
 
@@ -110,10 +109,27 @@ class Tokenizer:
     def count(self, text: str, *, special: bool = True, bos: bool = True) -> int:
         """Count the tokens of a text: `len(self.ids(...))`, but faster."""
         total = len(self._before) + len(self._after) if bos else 0
-        tokens_of = self._counts.__getitem__
+        tokens_of = _Counts(self._words).__getitem__
         for part in self._parts(text, special=special):
             total += 1 if isinstance(part, int) else sum(map(tokens_of, self._words.split(part)))
         return total
+
+    def counter(self) -> Callable[[str], int]:
+        """Make a function that counts texts of one prompt, without what is put before and after.
+
+        It is quicker than `count`, since it remembers the words that it has met. So it must not
+        outlive what it was made for, nor serve two audiences.
+        """
+        tokens_of = _Counts(self._words).__getitem__
+
+        def count(text: str) -> int:
+            parts = self._parts(text, special=True)
+            return sum(
+                1 if isinstance(part, int) else sum(map(tokens_of, self._words.split(part)))
+                for part in parts
+            )
+
+        return count
 
     def _parts(self, text: str, *, special: bool) -> Sequence[str | int]:
         if not text.isascii():
