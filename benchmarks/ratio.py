@@ -61,6 +61,13 @@ def machine(packages: Sequence[str]) -> dict[str, object]:
     }
 
 
+def known(name: str) -> dict[str, object]:
+    """Give what was answered before, for a run that asks only some of the questions."""
+    path = RESULTS / f"{name}.json"
+    found: dict[str, object] = json.loads(path.read_text())["answers"] if path.exists() else {}
+    return found
+
+
 def save(name: str, answers: dict[str, object], *, packages: Sequence[str] = PACKAGES) -> None:
     """Write the answers of a script to `results/NAME.json` and print them.
 
