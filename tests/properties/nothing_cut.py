@@ -65,7 +65,8 @@ def _is_whole(prompt: Prompt, question: str, hits: Sequence[Hit], turns: Sequenc
 def _stands(hit: Hit, prompt: Prompt) -> bool:
     """Say whether every word of a hit is covered by what was packed."""
     left = set(range(hit.start, hit.end))
-    for each in (*prompt.hits, *prompt.turns):
+    packed: list[Hit | Turn] = [*prompt.hits, *prompt.turns]
+    for each in packed:
         if each.source == hit.source:
             left.difference_update(range(each.start, each.end))
     return all(hit.text[at - hit.start].isspace() for at in left)
