@@ -27,7 +27,6 @@ from partitioned_rag.identity import (
 )
 from partitioned_rag.partition import Partition
 from partitioned_rag.place import IndexFolder, box_folder, cannot_be_read
-from partitioned_rag.tokens.models import Models
 from partitioned_rag.values import (
     BoxStatus,
     Finding,
@@ -92,6 +91,8 @@ class OMBox:
             else embedder
         )
         self._notify = notify or _say_nothing
+        from partitioned_rag.tokens.models import Models  # noqa: PLC0415 — tables that take a while
+
         self._models = Models(self._index.tokenizers, window_tokens=window)
         self._partitions: dict[PartitionId, Partition] = {}
         self._pool = threading.Lock()

@@ -21,11 +21,11 @@ from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.packing import pack
 from partitioned_rag.reply import answer, gather
 from partitioned_rag.search import check_question, everything, search, stand
-from partitioned_rag.tokens.models import AtHand, Models
 from partitioned_rag.values import Audience, Hit, OmitReason, PartitionId, Prompt, Reply
 
 if TYPE_CHECKING:
     from partitioned_rag.ollama_api import ChatPart, Ollama
+    from partitioned_rag.tokens.models import AtHand, Models
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class View:
         *,
         chat: Partition | None,
         embedder: Embedder,
-        models: Models,
+        models: "Models",
         ollama_host: str,
     ) -> None:
         """Hold the handles of what the audience may read.
@@ -192,7 +192,7 @@ class View:
                     log.warning("model %s: the server counts more tokens than we", name)
             return attempt(budget)
 
-    def _compose(self, question: str, at_hand: AtHand, budget: int | None) -> Prompt:
+    def _compose(self, question: str, at_hand: "AtHand", budget: int | None) -> Prompt:
         """Fit all that may be read into the budget, or else what a search finds."""
         check_question(question)
         allowed = _budget(at_hand, budget)
@@ -247,12 +247,12 @@ def _is_short_of_room(prompt: Prompt) -> bool:
     return any(each.reason is OmitReason.OVER_BUDGET for each in prompt.omitted)
 
 
-def _reply_tokens(at_hand: AtHand) -> int:
+def _reply_tokens(at_hand: "AtHand") -> int:
     """Say how much of the window is kept free for the reply."""
     return min(REPLY_TOKENS, at_hand.window_tokens // 2)
 
 
-def _budget(at_hand: AtHand, wanted: int | None) -> int:
+def _budget(at_hand: "AtHand", wanted: int | None) -> int:
     """Say what a prompt may take.
 
     Raises:
