@@ -138,6 +138,14 @@ class Partition:
             lambda store: self._bring_up_to_date(store, progress, again=OF_THE_MOMENT)
         )
 
+    def catch_up(self) -> None:
+        """Bring the index up to date where nobody reads the report; cheap when nothing changed.
+
+        Raises:
+            StoreError, EmbedderError: As `sync`.
+        """
+        self._with_store(self._catch_up)
+
     def is_empty(self) -> bool:
         """Say at a glance whether there is nothing in the folder; waits for nobody."""
         try:

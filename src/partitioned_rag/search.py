@@ -38,7 +38,10 @@ def search(
     # Halves of surrogate pairs, as in a shell's argument that is not UTF-8, are no text.
     question = question.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if all(each.is_empty() for each in partitions.values()):
-        return []  # and no model needs to be loaded to say so
+        # No model needs to be loaded to say so; but what has been there is forgotten now.
+        for each in partitions.values():
+            each.catch_up()
+        return []
     # Before any partition is held: others would wait for the model to be loaded.
     vector = embedder.embed_question(question)
     limit = max(CANDIDATES, 4 * k)

@@ -402,3 +402,17 @@ def test_with_too_few_file_handles_a_good_index_is_kept(root: Path) -> None:
         assert "damaged" not in done.stdout, (handles, done.stdout)
         now = sorted(path.name for path in (root / ".prag" / "partitions" / "friend").iterdir())
         assert [name for name in now if "-shm" not in name and "-wal" not in name] == before
+
+
+def test_a_folder_that_was_emptied_is_forgotten_by_the_next_question(root: Path) -> None:
+    apply(Write("friend/0.txt", b"the code is xyzzy4711"), root)
+    with OMBox(root, "hashing") as box:
+        view = box.view("friend")
+        assert view.search("code")
+        for partition in ("public", "friend"):
+            shutil.rmtree(root / partition)
+            (root / partition).mkdir()
+        assert view.search("code") == []
+        assert [each.sources for each in box.status().partitions] == [0, 0]
+        for path in (root / ".prag" / "partitions" / "friend").glob("catalog*"):
+            assert b"xyzzy4711" not in path.read_bytes()
