@@ -5,49 +5,52 @@
 True
 """
 
-from partitioned_rag.box import OMBox
-from partitioned_rag.embedding.embedder import Embedder
-from partitioned_rag.errors import (
-    BoxError,
-    ContactError,
-    ContextLengthError,
-    EmbedderError,
-    InputError,
-    MessageTooLongError,
-    OllamaError,
-    PragError,
-    StaleSourcesError,
-    StoreError,
-    TokenizerError,
-    WorkError,
-)
-from partitioned_rag.values import (
-    Audience,
-    BillItem,
-    BoxStatus,
-    ContactId,
-    CountKind,
-    Finding,
-    Health,
-    Hit,
-    IndexReport,
-    Message,
-    OmitReason,
-    Omitted,
-    PartitionId,
-    PartitionReport,
-    PartitionStatus,
-    Progress,
-    Prompt,
-    Reply,
-    Role,
-    Skip,
-    SkipReason,
-    Summary,
-    Timings,
-    Turn,
-)
-from partitioned_rag.view import View
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from partitioned_rag.box import OMBox
+    from partitioned_rag.embedding.embedder import Embedder
+    from partitioned_rag.errors import (
+        BoxError,
+        ContactError,
+        ContextLengthError,
+        EmbedderError,
+        InputError,
+        MessageTooLongError,
+        OllamaError,
+        PragError,
+        StaleSourcesError,
+        StoreError,
+        TokenizerError,
+        WorkError,
+    )
+    from partitioned_rag.values import (
+        Audience,
+        BillItem,
+        BoxStatus,
+        ContactId,
+        CountKind,
+        Finding,
+        Health,
+        Hit,
+        IndexReport,
+        Message,
+        OmitReason,
+        Omitted,
+        PartitionId,
+        PartitionReport,
+        PartitionStatus,
+        Progress,
+        Prompt,
+        Reply,
+        Role,
+        Skip,
+        SkipReason,
+        Summary,
+        Timings,
+        Turn,
+    )
+    from partitioned_rag.view import View
 
 __all__ = [
     "Audience",
@@ -90,3 +93,70 @@ __all__ = [
     "View",
     "WorkError",
 ]
+
+# Where each name lives. They are loaded when they are first asked for, so that importing the
+# package costs next to nothing.
+_HOMES = (
+    ("box", ("OMBox",)),
+    ("embedding.embedder", ("Embedder",)),
+    (
+        "errors",
+        (
+            "BoxError",
+            "ContactError",
+            "ContextLengthError",
+            "EmbedderError",
+            "InputError",
+            "MessageTooLongError",
+            "OllamaError",
+            "PragError",
+            "StaleSourcesError",
+            "StoreError",
+            "TokenizerError",
+            "WorkError",
+        ),
+    ),
+    (
+        "values",
+        (
+            "Audience",
+            "BillItem",
+            "BoxStatus",
+            "ContactId",
+            "CountKind",
+            "Finding",
+            "Health",
+            "Hit",
+            "IndexReport",
+            "Message",
+            "OmitReason",
+            "Omitted",
+            "PartitionId",
+            "PartitionReport",
+            "PartitionStatus",
+            "Progress",
+            "Prompt",
+            "Reply",
+            "Role",
+            "Skip",
+            "SkipReason",
+            "Summary",
+            "Timings",
+            "Turn",
+        ),
+    ),
+    ("view", ("View",)),
+)
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 — as the rest
+
+    for home, names in _HOMES:
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
