@@ -95,9 +95,9 @@ def edit(box: Path, rng: random.Random) -> None:
 
 
 def _outcome(box: Path, *, was_killed: bool) -> Outcome:
-    mended, reports = _state(box, index=None)
+    mended, reports = state(box, index=None)
     with tempfile.TemporaryDirectory(dir=box.parent) as anew:
-        fresh, _ = _state(box, index=Path(anew))
+        fresh, _ = state(box, index=Path(anew))
     return Outcome(
         was_killed=was_killed,
         difference="" if mended == fresh else f"{mended} is not {fresh}",
@@ -127,9 +127,10 @@ def _run(
     return process.returncode == -signal.SIGKILL, time.monotonic() - began
 
 
-def _state(
+def state(
     box: Path, *, index: Path | None
 ) -> tuple[list[tuple[str, int, int, list[list[Hit]]]], tuple[PartitionReport, ...]]:
+    """Index a box, and say what each partition then holds and answers, and how the index went."""
     with OMBox(box, "hashing", index=index) as opened:
         reports = opened.index().partitions
         state = [
