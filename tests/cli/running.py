@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +53,14 @@ class Ran:
 
 @dataclass(frozen=True, kw_only=True)
 class Prag:
-    """Runs `prag` with an environment of its own."""
+    """Runs `prag` with an environment of its own, by way of another program if there is one."""
 
     env: Mapping[str, str]
+    by_way_of: Sequence[str] = ()
 
     def __call__(self, *arguments: str | bytes, **env: str) -> Ran:
         done = subprocess.run(
-            [BINARY, *arguments],
+            [*self.by_way_of, BINARY, *arguments],
             env=dict(self.env) | env,
             capture_output=True,
             timeout=PATIENCE_S,
