@@ -46,11 +46,11 @@ def kill_again_and_again(folder: Path, *, seed: int, kills: int) -> Iterator[Out
     """Edit, index, kill, compare, until so many runs were really killed."""
     rng = random.Random(seed)
     box = furnished(folder, rng)
-    lasts_s = _run(box, kill_after_s=None)[1]
+    lasts_s = run(box, kill_after_s=None)[1]
     killed = 0
     while killed < kills:
         edit(box, rng)
-        was_killed, took_s = _run(box, kill_after_s=rng.uniform(0.05, 1.1) * lasts_s)
+        was_killed, took_s = run(box, kill_after_s=rng.uniform(0.05, 1.1) * lasts_s)
         if not was_killed:
             lasts_s = took_s
         killed += was_killed
@@ -69,10 +69,10 @@ def kill_at_every_step(
     """
     rng = random.Random(seed)
     box = furnished(folder, rng)
-    _run(box, kill_after_s=None)
+    run(box, kill_after_s=None)
     for step in itertools.count(1):
         prepare(box, rng)
-        was_killed, _ = _run(box, kill_after_s=None, kill_after_steps=step)
+        was_killed, _ = run(box, kill_after_s=None, kill_after_steps=step)
         yield _outcome(box, was_killed=was_killed)
         if not was_killed:
             return
@@ -105,7 +105,7 @@ def _outcome(box: Path, *, was_killed: bool) -> Outcome:
     )
 
 
-def _run(
+def run(
     box: Path, *, kill_after_s: float | None, kill_after_steps: int | None = None
 ) -> tuple[bool, float]:
     """Start the program; say whether it was killed, and how long it ran."""

@@ -6,6 +6,8 @@ is found and should not be can be told from what should.
 """
 
 import os
+import posixpath
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +24,11 @@ CONTACTS = ("friend", "mallory")
 FOLDERS = ("public", *CONTACTS)
 AUDIENCES: Sequence[Sequence[str]] = ((), ("friend",), ("mallory",), CONTACTS)
 NAMES = ("note.txt", "-rf.md", "sub/note.txt", "sub/é.txt", "a\nb.txt", "\udcff.txt", "chat.log")
+# A folder has now one of these names, now the other.
+SUBFOLDERS = ("sub", "sub.old")
+LINK = "link.txt"
 
+folders = st.sampled_from(FOLDERS)
 paths = st.builds("{}/{}".format, st.sampled_from(FOLDERS), st.sampled_from(NAMES))
 
 
@@ -36,6 +42,7 @@ class FolderIsTruth(RuleBasedStateMachine):
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True)
         self.files: dict[str, list[str]] = {}
+        self.links: dict[str, str] = {}
         self.ever: list[str] = []
         self.engine = self.open()
         self.embedder = open_embedder("hashing")
@@ -55,7 +62,7 @@ class FolderIsTruth(RuleBasedStateMachine):
         """Make a file, or replace one, by a rename as editors do."""
         phrases = self._phrases(many)
         new = self._at(path).with_name(".new")
-        new.parent.mkdir(exist_ok=True)
+        new.parent.mkdir(parents=True, exist_ok=True)
         new.write_text(_text(phrases))
         new.rename(self._at(path))
         self.files[path] = phrases
@@ -83,7 +90,7 @@ class FolderIsTruth(RuleBasedStateMachine):
     def move(self, data: st.DataObject, to: str) -> None:
         """Rename, or move to another contact; over another file, if there is one."""
         path = self._any(data)
-        self._at(to).parent.mkdir(exist_ok=True)
+        self._at(to).parent.mkdir(parents=True, exist_ok=True)
         self._at(path).rename(self._at(to))
         self.files[to] = self.files.pop(path)
 
@@ -122,6 +129,50 @@ class FolderIsTruth(RuleBasedStateMachine):
     def touch(self, data: st.DataObject) -> None:
         os.utime(self._at(self._any(data)))
 
+    @precondition(lambda self: self.files)
+    @rule(data=st.data(), folder=folders)
+    def link(self, data: st.DataObject, folder: str) -> None:
+        """Lead from a folder to a file of its own, or to another's, which is then not to be had."""
+        path = f"{folder}/{LINK}"
+        target = posixpath.relpath(self._any(data), folder)
+        self._at(path).parent.mkdir(exist_ok=True)
+        self._at(path).unlink(missing_ok=True)
+        self._at(path).symlink_to(target)
+        self.links[path] = target
+
+    @precondition(lambda self: self.links)
+    @rule(data=st.data())
+    def unlink(self, data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(sorted(self.links)))
+        self._at(path).unlink()
+        del self.links[path]
+
+    @rule(folder=folders)
+    def rename_subfolder(self, folder: str) -> None:
+        there = [name for name in SUBFOLDERS if self._at(f"{folder}/{name}").exists()]
+        if len(there) == 1:
+            (other,) = {*SUBFOLDERS} - {*there}
+            self._rename_folder(f"{folder}/{there[0]}", f"{folder}/{other}")
+
+    @rule()
+    def swap_contacts(self) -> None:
+        """Give two contacts each other's folder, and each other's name."""
+        one, other = CONTACTS
+        self._rename_folder(one, ".aside")
+        self._rename_folder(other, one)
+        self._rename_folder(".aside", other)
+
+    @rule(folder=st.sampled_from([*FOLDERS, *(f"{name}/sub" for name in FOLDERS)]))
+    def remove_folder(self, folder: str) -> None:
+        shutil.rmtree(self._at(folder), ignore_errors=True)
+        inside = f"{folder}/"
+        self.files = {
+            path: each for path, each in self.files.items() if not path.startswith(inside)
+        }
+        self.links = {
+            path: each for path, each in self.links.items() if not path.startswith(inside)
+        }
+
     @rule()
     def reopen(self) -> None:
         self.engine.close()
@@ -142,7 +193,7 @@ class FolderIsTruth(RuleBasedStateMachine):
             partitions = readable_folders(self.root, contacts)
             there = {
                 (path, each)
-                for path, phrases in self.files.items()
+                for path, phrases in self._readable().items()
                 for each in phrases
                 if path.partition("/")[0] in partitions
             }
@@ -161,6 +212,20 @@ class FolderIsTruth(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ how it is done
 
+    def _readable(self) -> dict[str, list[str]]:
+        """Say what can be read under which path: every file, and the links that stay at home."""
+        linked = {
+            path: self.files.get(_led_to(path, target), []) for path, target in self.links.items()
+        }
+        return {**self.files, **linked}
+
+    def _rename_folder(self, old: str, new: str) -> None:
+        if not self._at(old).exists():
+            return
+        self._at(old).rename(self._at(new))
+        self.files = {_renamed(path, old, new): each for path, each in self.files.items()}
+        self.links = {_renamed(path, old, new): each for path, each in self.links.items()}
+
     def _any(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.files)))
 
@@ -174,7 +239,7 @@ class FolderIsTruth(RuleBasedStateMachine):
         return new
 
     def _write(self, path: str, phrases: list[str]) -> None:
-        self._at(path).parent.mkdir(exist_ok=True)
+        self._at(path).parent.mkdir(parents=True, exist_ok=True)
         self._at(path).write_text(_text(phrases))
         self.files[path] = phrases
 
@@ -182,3 +247,14 @@ class FolderIsTruth(RuleBasedStateMachine):
 def _text(phrases: Sequence[str]) -> str:
     """Put each phrase in a sentence of its own, long enough that three make more than a chunk."""
     return "".join(f"{phrase} {'and the tide comes in ' * 10}.\n\n" for phrase in phrases)
+
+
+def _led_to(path: str, target: str) -> str:
+    """Say where a link leads within its own partition; a name of nothing if it leads out of it."""
+    folder = posixpath.dirname(path)
+    led_to = posixpath.normpath(posixpath.join(folder, target))
+    return led_to if led_to.startswith(f"{folder}/") else ""
+
+
+def _renamed(path: str, old: str, new: str) -> str:
+    return new + path.removeprefix(old) if path.startswith(f"{old}/") else path
