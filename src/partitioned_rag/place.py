@@ -83,7 +83,8 @@ class IndexFolder:
             # moved takes the index in it along.
             if not owner.exists() or owner.read_bytes() != self._name():
                 write_whole(owner, self._name())
-            make_private_folder(self.partitions)
+            for folder in (self.partitions, self.tokenizers):
+                make_private_folder(folder)
         except OSError as error:
             raise self._cannot_be_written(error) from error
         # Another process may have begun at the same time, for another box.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import ContextLengthError, InputError, MessageTooLongError
-from partitioned_rag.values import CountKind, OmitReason, Prompt
+from partitioned_rag.values import CountKind, Health, OmitReason, Prompt
 from partitioned_rag.view import PROMPT_HITS, REPLY_TOKENS, SHRINKS
 from tests.byte_model import BYTES, byte_tokens
 from tests.facade.counting import CountingEmbedder
@@ -201,3 +201,17 @@ def test_a_file_deleted_while_the_prompt_is_packed_is_not_in_it(root: Path) -> N
     assert made.turns
     assert gone not in {hit.source for hit in made.hits}
     assert gone not in made.messages[0].content
+
+
+def test_to_look_a_box_over_leaves_no_folder_that_is_taken_for_somebody_else_s(
+    root: Path, tmp_path: Path, double: OllamaDouble
+) -> None:
+    index = tmp_path / "index"
+    with OMBox(root, "hashing", index=index, ollama_host=double.host) as box:
+        assert {finding.health for finding in box.examine()} == {Health.OK}
+        assert not index.exists()
+    with OMBox(root, "hashing", index=index, ollama_host=double.host) as box:
+        made = box.view(FRIEND).prompt("note number 7")
+        assert box.index().partitions
+    assert made.count is CountKind.EXACT
+    assert [path.name for path in (index / "tokenizers").iterdir()]

@@ -120,6 +120,7 @@ def test_a_model_is_looked_up_once_and_its_tokenizer_read_from_disk_the_second_t
     def asked_for(double: OllamaDouble) -> list[object]:
         return [each.body.get("verbose") for each in double.exchanges if "show" in each.path]
 
+    (tmp_path / "new").mkdir()
     with served() as double, Ollama(double.host) as ollama:
         models = Models(tmp_path / "new", window_tokens=None)
         first = models.at_hand(ollama, MODEL)

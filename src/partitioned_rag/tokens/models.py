@@ -6,12 +6,11 @@ alone: never from a folder, a question or a reply.
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from partitioned_rag.durable import make_private_folder
 from partitioned_rag.errors import InputError, OllamaError, TokenizerError
 from partitioned_rag.prompt.fencing import neutralise, neutraliser
 from partitioned_rag.prompt.meter import Meter
@@ -74,7 +73,7 @@ class Models:
         """Remember where rebuilt tokenizers are kept.
 
         Args:
-            folder: For this alone; made when there is something to keep.
+            folder: For this alone. Where there is none, nothing is kept.
             window_tokens: What the owner wants a window to be; else the model's own setting in
                 Ollama, else `DEFAULT_WINDOW_TOKENS`.
         """
@@ -120,13 +119,20 @@ class Models:
             except TokenizerError as error:
                 log.warning("model %s: counts will not be exact: %s", model, error)
             else:
-                make_private_folder(self._folder)
-                cache.store(self._folder, digest, vocabulary)
+                self._keep(digest, vocabulary)
         known = _Known(info=ollama.show(model), tokenizer=rebuilt)
         for old in list(self._known)[: 1 - KEPT_AT_MOST]:
             self._known.pop(old, None)
         self._known[digest] = known
         return known
+
+    def _keep(self, digest: str, vocabulary: Mapping[str, object]) -> None:
+        """Spare the server the next question; what cannot be kept is only asked for again."""
+        if self._folder.is_dir():
+            try:
+                cache.store(self._folder, digest, vocabulary)
+            except OSError as error:
+                log.warning("a tokenizer cannot be kept: %s", error.strerror)
 
 
 @dataclass(frozen=True, slots=True)
