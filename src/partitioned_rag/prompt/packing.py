@@ -12,10 +12,10 @@ from typing import Final
 
 from partitioned_rag.errors import MessageTooLongError
 from partitioned_rag.prompt.composing import GAP, compose, label_of, place_of
-from partitioned_rag.prompt.fencing import FENCE
+from partitioned_rag.prompt.fencing import FENCE, label
 from partitioned_rag.prompt.meter import Meter
 from partitioned_rag.prompt.priority import by_priority
-from partitioned_rag.prompt.wording import CONTEXT, SYSTEM
+from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SYSTEM
 from partitioned_rag.values import (
     BillItem,
     Hit,
@@ -31,7 +31,7 @@ CONVERSATION_SHARE: Final = 4
 """Recent turns get this part of the budget, a quarter, and more only if no hit wants it."""
 
 SUMMARY_SHARE: Final = 8
-"""Summaries get this part of the budget, an eighth, and only after turns and hits are served."""
+"""Summaries get this part of the budget, an eighth, which is kept for them; no more."""
 
 TURN_OVERHEAD_TOKENS: Final = 8
 """What a template adds to a message, about: a first guess before the whole is measured."""
@@ -62,8 +62,9 @@ def pack(
 
     The system text and the message stand in any case. Then come the recent turns, from the newest
     back without a gap, up to a share of the budget; then hits in the order of `by_priority`, each
-    that still fits; then summaries of what is left out; then, if there is room, older turns. So
-    nothing that was left out would have fitted into what is left free.
+    that still fits; then summaries of what is left out, in a share that turns and hits left to
+    them; then hits and older turns once more, if that was more than they needed. So nothing that
+    was left out would have fitted into what is left free.
 
     How the parts stand in the prompt is said by `compose`.
 
@@ -94,9 +95,11 @@ def pack(
         summaries=summaries,
     )
     packing.check_message()
+    packing.reserve()
     packing.take_turns()
     packing.take_hits()
     packing.take_summaries()
+    packing.take_missed_hits()
     packing.take_older_turns()
     return packing.prompt(
         window_tokens=window_tokens, reply_tokens=reply_tokens, is_whole_folder=is_whole_folder
@@ -118,6 +121,8 @@ class _Packing:
     labelled: set[tuple[str, int]] = field(default_factory=set)
     guesses: dict[int, int] = field(default_factory=dict)
     told: list[Summary] = field(default_factory=list)
+    missed: list[Hit] = field(default_factory=list)
+    reserved_tokens: int = 0
 
     # ------------------------------------------------------------ measuring
 
@@ -138,7 +143,7 @@ class _Packing:
         )
 
     def free(self, messages: Sequence[Message]) -> int:
-        return self.budget_tokens - self.meter.cost(messages)
+        return self.budget_tokens - self.reserved_tokens - self.meter.cost(messages)
 
     # ------------------------------------------------------------ taking
 
@@ -152,6 +157,14 @@ class _Packing:
                 excess_tokens=-free,
                 fix="shorten it, or give a larger budget or window",
             )
+
+    def reserve(self) -> None:
+        """Keep for the summaries what they want, up to their share."""
+        if self.summaries:
+            wanted = sum(map(self._guess_summary, self.summaries))
+            share = min(wanted, self.budget_tokens // SUMMARY_SHARE)
+            share += self.meter.count(f"\n\n{SUMMARIES}\n{FENCE}")
+            self.reserved_tokens = max(0, min(share, self.free(self.messages())))
 
     def take_turns(self) -> None:
         """Take the newest turns without a gap, up to their share, or more if no hit wants it."""
@@ -188,9 +201,14 @@ class _Packing:
             # The whole takes more than its parts: the last that was taken goes.
             self.taken.pop()
         self.labelled = {place_of(hit) for hit in self.taken}
+        self.missed = missed
+        self.take_missed_hits()
+
+    def take_missed_hits(self) -> None:
+        """Take what by the sum of parts did not fit, as long as any of it does."""
         # What was taken last may have closed a gap, and so have made room.
-        while self._fill(missed):
-            missed = [hit for hit in missed if hit not in self.taken]
+        while self._fill(self.missed):
+            self.missed = [hit for hit in self.missed if hit not in self.taken]
 
     def _fill(self, missed: Sequence[Hit]) -> bool:
         """Take what by the sum of parts just did not fit, and by the measure of the whole does.
@@ -218,9 +236,12 @@ class _Packing:
         self.labelled.add(place_of(hit))
 
     def take_summaries(self) -> None:
+        self.reserved_tokens = 0
         share = self.budget_tokens // SUMMARY_SHARE
         for summary in self.summaries:
-            cost = self.meter.count(f"{summary.source}\n{summary.text}\n")
+            if self._why(summary) is not OmitReason.OVER_BUDGET:
+                continue  # it can be read there in full
+            cost = self._guess_summary(summary)
             if cost > share:
                 continue
             if self.free(self.messages(told=[*self.told, summary])) >= 0:
@@ -250,6 +271,9 @@ class _Packing:
         if hit.rank not in self.guesses:
             self.guesses[hit.rank] = self.meter.count(self.meter.neutralise(hit.text) + GAP)
         return self.guesses[hit.rank]
+
+    def _guess_summary(self, summary: Summary) -> int:
+        return self.meter.count(f"{label(summary.source, None)}\n{summary.text}\n")
 
     def _guess_turn(self, turn: Turn) -> int:
         return self.meter.count(self.meter.neutralise(turn.text) + "\n") + TURN_OVERHEAD_TOKENS
@@ -316,10 +340,11 @@ class _Packing:
     def _why(self, each: Hit | Turn | Summary) -> OmitReason:
         if self._is_said(each):
             return OmitReason.IN_CONVERSATION
-        if any(
-            hit.source == each.source and hit.start <= each.start and each.end <= hit.end
-            for hit in self.taken
-        ):
+        at = each.start
+        for hit in sorted(self.taken, key=lambda hit: hit.start):
+            if hit.source == each.source and hit.start - len(hit.lead) <= at:
+                at = max(at, hit.end)
+        if at >= each.end:
             return OmitReason.IN_CONTEXT
         return OmitReason.OVER_BUDGET
 
