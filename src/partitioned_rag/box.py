@@ -6,7 +6,7 @@ Floor: facade, over `view`. What it hands to a `View` is exactly what `readable`
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,17 +27,23 @@ from partitioned_rag.identity import (
 )
 from partitioned_rag.partition import Partition
 from partitioned_rag.place import IndexFolder, box_folder, cannot_be_read
+from partitioned_rag.reply import gather
+from partitioned_rag.summary import Said, summarise, summary_tokens
 from partitioned_rag.values import (
     BoxStatus,
     Finding,
     IndexReport,
+    Message,
     PartitionId,
     PartitionReport,
+    PartitionSummaries,
     Progress,
     Skip,
     SkipReason,
+    SummaryProgress,
+    SummaryReport,
 )
-from partitioned_rag.view import DEFAULT_MODEL, View
+from partitioned_rag.view import DEFAULT_MODEL, REPLY_TOKENS, View
 
 # An open partition costs some 5 MB, 11 file handles and 6 threads.
 OPEN_AT_MOST = 8
@@ -93,6 +99,7 @@ class OMBox:
         self._notify = notify or _say_nothing
         from partitioned_rag.tokens.models import Models  # noqa: PLC0415 — tables that take a while
 
+        self._window_tokens = window
         self._models = Models(self._index.tokenizers, window_tokens=window)
         self._partitions: dict[PartitionId, Partition] = {}
         self._pool = threading.Lock()
@@ -184,6 +191,75 @@ class OMBox:
             ollama_host=self._ollama_host,
         )
 
+    def summarize(
+        self,
+        *contacts: str,
+        model: str | None = None,
+        progress: Callable[[SummaryProgress], None] | None = None,
+    ) -> SummaryReport:
+        """Have the local model summarise what does not fit a prompt.
+
+        Only partitions that would not fit a prompt whole get summaries, and only of what has none:
+        in a chat day by day, elsewhere of some 1,500 tokens each. A summary is kept in its
+        partition's own index and goes, in the same step, with the first change of what it was made
+        of. What has been made stays if the rest cannot be.
+
+        A partition whose index cannot be written is reported with its `error`.
+
+        Args:
+            contacts: As in `view`: what they may read is summarised. None means every partition.
+            model: Name of an Ollama model.
+            progress: Told how far each partition has come.
+
+        Raises:
+            OllamaError: The server is not running, has not got the model, refused or broke off.
+            ContactError, BoxError: As `view`.
+            EmbedderError: The embedder cannot be loaded.
+        """
+        from partitioned_rag.ollama_api import Ollama  # noqa: PLC0415 — the door of httpx
+
+        began = time.monotonic()
+        audience = audience_of(contacts)
+        there, _ = self._survey()
+        names = readable(audience, there.partitions) if contacts else there.partitions
+        self._prepare_index()
+        name = model or DEFAULT_MODEL
+        done: list[PartitionSummaries] = []
+        with Ollama(self._ollama_host) as ollama:
+            at_hand = self._models.at_hand(ollama, name)
+            window_tokens = at_hand.window_tokens
+
+            def ask(messages: Sequence[Message]) -> Said:
+                parts = ollama.chat(
+                    name,
+                    messages,
+                    num_ctx=window_tokens,
+                    num_predict=summary_tokens(window_tokens),
+                )
+                said = gather(parts, model=name, clock=time.monotonic, on_text=None)
+                return Said(said.text, said.cut)
+
+            for each in names:
+                try:
+                    done.append(
+                        summarise(
+                            self._partition(each),
+                            meter=at_hand.meter,
+                            window_tokens=window_tokens,
+                            whole_tokens=_whole_tokens(window_tokens),
+                            ask=ask,
+                            progress=progress or _say_nothing,
+                        )
+                    )
+                except StoreError as error:
+                    done.append(PartitionSummaries(id=each, error=str(error)))
+        return SummaryReport(
+            box=str(self.path),
+            model=name,
+            partitions=tuple(done),
+            seconds=time.monotonic() - began,
+        )
+
     def has_folder(self, contact: str) -> bool:
         """Say whether a contact has a partition of its own.
 
@@ -266,7 +342,10 @@ class OMBox:
         return BoxStatus(
             box=str(self.path),
             index=str(self._index.path),
-            partitions=tuple(self._partition(name).status() for name in there.partitions),
+            partitions=tuple(
+                self._partition(name).status(whole_tokens=_whole_tokens(self._window_tokens))
+                for name in there.partitions
+            ),
             skipped=skipped,
             embedder=self._embedder.name,
             embedder_version=version,
@@ -342,5 +421,15 @@ def _skip(name: str, reason: SkipReason, detail: str) -> Skip:
     return Skip(source=name, reason=reason, detail=detail)
 
 
-def _say_nothing(_: str) -> None:
+def _say_nothing(_: object) -> None:
     pass
+
+
+def _whole_tokens(window_tokens: int | None) -> int:
+    """Say what a prompt may take, where nobody says otherwise."""
+    from partitioned_rag.tokens.models import (  # noqa: PLC0415 — tables that take a while
+        DEFAULT_WINDOW_TOKENS,
+    )
+
+    window_tokens = window_tokens or DEFAULT_WINDOW_TOKENS
+    return window_tokens - min(REPLY_TOKENS, window_tokens // 2)

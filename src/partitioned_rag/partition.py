@@ -6,6 +6,7 @@ itself again when it is next used.
 
 import errno
 import logging
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,16 +26,20 @@ from partitioned_rag.store.lock import hold
 from partitioned_rag.store.store import CATALOG, Maker, Store, holds_nothing_else
 from partitioned_rag.sync.pipeline import Changes, carry_out
 from partitioned_rag.sync.plan import OF_THE_MOMENT, Known, SyncPlan, plan
+from partitioned_rag.units import CHARS_PER_TOKEN, UNIT_TOKENS, units
 from partitioned_rag.values import (
     Candidate,
+    ChunkId,
     Document,
     PartitionId,
     PartitionReport,
     PartitionStatus,
+    Piece,
     Progress,
     Skip,
     SkipReason,
     Source,
+    Summary,
     Turn,
 )
 
@@ -104,6 +109,7 @@ class Partition:
             notify: Told in a sentence of waiting and of rebuilding.
         """
         self.id = partition
+        self.chat_path = f"{partition}/{CHAT}"
         self._folder = folder
         self._index_folder = index_folder
         self._embedder = embedder
@@ -212,32 +218,90 @@ class Partition:
     def recent_turns(self, *, limit: int) -> list[Turn]:
         """Read the last turns of the partition's own chat, oldest first."""
         with self._turn:
-            stamp = stamp_of(self._folder, self.id, f"{self.id}/{CHAT}")
+            stamp = stamp_of(self._folder, self.id, self.chat_path)
             if stamp is None:
                 return []
             with Readers(self._folder, self.id) as readers:
-                reading = readers.read(Source(path=f"{self.id}/{CHAT}", stamp=stamp))
+                reading = readers.read(Source(path=self.chat_path, stamp=stamp))
             if not isinstance(reading.outcome, Document):
                 return []
             return chatlog.turns(reading.outcome)[-limit:]
 
-    def status(self) -> PartitionStatus:
-        """Say what the index holds; changes nothing, waits for nobody."""
+    # ------------------------------------------------------------ summaries
+
+    day_of = staticmethod(chatlog.day_of)
+
+    def pieces(self) -> list[Piece]:
+        """List the chunks of the folder as it is now that no summary was made of."""
+        return self._up_to_date(lambda store: store.pieces())
+
+    def can_be_summarised(self, ids: Sequence[ChunkId], path: str) -> bool:
+        """Say whether chunks stand in the folder as it is now, and in no summary."""
+        return self._up_to_date(lambda store: store.can_be_summarised(ids, path))
+
+    def keep_summary(self, summary: Summary, ids: Sequence[ChunkId]) -> bool:
+        """Keep a summary for as long as every chunk stands that it was made of.
+
+        Returns:
+            False, and nothing is kept, if one of them is gone by now or has a summary already.
+        """
+        return self._up_to_date(lambda store: store.keep_summary(summary, ids))
+
+    def summaries(self) -> list[Summary]:
+        """Give the summaries of what stands in the folder as it is now, by source and place."""
+        return self._up_to_date(lambda store: store.summaries(self.id))
+
+    def keeps(self, summaries: Collection[Summary]) -> bool:
+        """Say whether summaries are still those of the folder as it is now."""
+        return not summaries or set(summaries) <= set(self.summaries())
+
+    def _up_to_date(self, work: Callable[[Store], T]) -> T:
+        def caught_up(store: Store) -> T:
+            self._catch_up(store)
+            return work(store)
+
+        return self._with_store(caught_up)
+
+    # ------------------------------------------------------------ its state
+
+    def status(self, *, whole_tokens: int) -> PartitionStatus:
+        """Say what the index holds; changes nothing, waits for nobody.
+
+        Args:
+            whole_tokens: What takes no more than this needs no summaries.
+        """
         sources, scanned_skips = self._scan()
         path = self._index_folder / CATALOG
         if not path.exists():
             return PartitionStatus(
-                id=self.id, sources=0, chunks=0, pending=len(sources), skipped=scanned_skips
+                id=self.id,
+                sources=0,
+                chunks=0,
+                pending=len(sources),
+                skipped=scanned_skips,
+                summarised=0,
+                spans=0,
             )
         try:
             catalog = Catalog.to_look_at(path)
             try:
                 known = catalog.sources()
                 counts = catalog.counts()
+                summarised = len(catalog.summaries(self.id))
+                waiting = (
+                    units(
+                        catalog.pieces(),
+                        day_of=self.day_of,
+                        size=lambda text: len(text) // CHARS_PER_TOKEN,
+                        limit=UNIT_TOKENS,
+                    )
+                    if catalog.chars() > whole_tokens * CHARS_PER_TOKEN
+                    else []
+                )
             finally:
                 catalog.close()
         except DamagedError:
-            known, counts = {}, (0, 0)
+            known, counts, summarised, waiting = {}, (0, 0), 0, []
         except OSError as error:
             raise self._disk_error(error) from error
         todo = _plan(known, sources, again=())
@@ -248,6 +312,8 @@ class Partition:
             chunks=counts[1],
             pending=len(todo.add) + len(todo.change) + len(todo.rename) + len(todo.remove),
             skipped=_sorted((*scanned_skips, *skips)),
+            summarised=summarised,
+            spans=summarised + len(waiting),
         )
 
     def forget(self) -> int | None:
@@ -265,7 +331,7 @@ class Partition:
                 if not holds_nothing_else(self._index_folder):
                     return None
                 with hold(self._index_folder, waiting=self._say_waiting):
-                    held = self.status().sources
+                    held = self.status(whole_tokens=sys.maxsize).sources
                     remove_folder(self._index_folder)
             except FileNotFoundError:  # another process was first
                 return 0

@@ -172,6 +172,20 @@ class Chunk:
     lead: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A chunk that no summary was made of yet.
+
+    Attributes:
+        source: As in `Source.path`.
+        number: Its place among all chunks of the source.
+    """
+
+    source: str
+    number: int
+    chunk: Chunk
+
+
 # ---------------------------------------------------------------- what an index did
 
 
@@ -236,6 +250,8 @@ class PartitionStatus:
         sources: Indexed files; `chunks` likewise.
         pending: Files that the next sync has to read or forget.
         skipped: As in `PartitionReport`.
+        summarised: Spans of its sources that a summary stands for.
+        spans: These, and about how many have none yet; none where a prompt holds all there is.
     """
 
     id: PartitionId
@@ -243,6 +259,8 @@ class PartitionStatus:
     chunks: int
     pending: int
     skipped: tuple[Skip, ...]
+    summarised: int
+    spans: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,6 +384,54 @@ class Summary:
     start: int
     end: int
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionSummaries:
+    """What a run of summaries did in one partition.
+
+    Attributes:
+        made: Summaries that were made now.
+        summarised: Spans that a summary stands for after it.
+        spans: These, and those that have none; none where a prompt holds all there is.
+        discarded: Spans that changed before their summary could be kept.
+        too_long: Spans of which not even the smallest part fits the model's window.
+        error: A sentence when the partition's index could not be used, else empty.
+    """
+
+    id: PartitionId
+    made: int = 0
+    summarised: int = 0
+    spans: int = 0
+    discarded: int = 0
+    too_long: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryReport:
+    """What `OMBox.summarize` did.
+
+    Attributes:
+        box: Path of the OMBox.
+        model: Whose words the summaries are.
+        partitions: `public` first, then sorted by id.
+        seconds: Wall time.
+    """
+
+    box: str
+    model: str
+    partitions: tuple[PartitionSummaries, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryProgress:
+    """How many of the spans without a summary a run has been through, in one partition."""
+
+    partition: PartitionId
+    done: int
+    total: int
 
 
 # ---------------------------------------------------------------- prompt and reply

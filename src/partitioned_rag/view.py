@@ -21,6 +21,7 @@ from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.packing import pack
 from partitioned_rag.reply import answer, gather
 from partitioned_rag.search import check_question, everything, search, stand
+from partitioned_rag.summary import summaries_stand, told
 from partitioned_rag.values import Audience, Hit, OmitReason, PartitionId, Prompt, Reply
 
 if TYPE_CHECKING:
@@ -212,7 +213,12 @@ class View:
             prompt = packed(turns=turns, hits=whole, is_whole_folder=True) if whole else None
             if prompt is None or _is_short_of_room(prompt):
                 hits = search(question, self._partitions, self._embedder, k=PROMPT_HITS)
-                prompt = packed(turns=turns, hits=hits, is_whole_folder=False)
+                prompt = packed(
+                    turns=turns,
+                    hits=hits,
+                    summaries=told(self._partitions, chat=self._chat),
+                    is_whole_folder=False,
+                )
             # Packing takes its time too, and what is gone by now must not be quoted.
             if self._stands(prompt):
                 return prompt
@@ -222,8 +228,12 @@ class View:
 
     def _stands(self, prompt: Prompt) -> bool:
         """Say whether all that a prompt quotes still stands."""
-        return stand(prompt.hits, self._partitions) and (
-            self._chat is None or self._chat.stands((turn, turn.line) for turn in prompt.turns)
+        return (
+            stand(prompt.hits, self._partitions)
+            and summaries_stand(prompt.summaries, self._partitions)
+            and (
+                self._chat is None or self._chat.stands((turn, turn.line) for turn in prompt.turns)
+            )
         )
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -17,8 +18,10 @@ from partitioned_rag.values import (
     PartitionId,
     PartitionReport,
     PartitionStatus,
+    PartitionSummaries,
     Skip,
     SkipReason,
+    SummaryReport,
 )
 from tests.prompts import a_prompt
 
@@ -145,7 +148,13 @@ def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str)
                 index=f"/home/{name}/.prag",
                 partitions=(
                     PartitionStatus(
-                        id=PartitionId(name), sources=1, chunks=2, pending=3, skipped=(skip,)
+                        id=PartitionId(name),
+                        sources=1,
+                        chunks=2,
+                        pending=3,
+                        skipped=(skip,),
+                        summarised=10**6,
+                        spans=10**7,
                     ),
                 ),
                 skipped=(skip,),
@@ -154,6 +163,19 @@ def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str)
                 index_bytes=10**9,
             ),
             ollama=text,
+            width=WIDTH,
+        ),
+        render.summarize(
+            SummaryReport(
+                box=f"/home/{name}",
+                model=name,
+                partitions=(
+                    PartitionSummaries(
+                        id=PartitionId(name), made=1, summarised=2, spans=9, discarded=3, too_long=4
+                    ),
+                ),
+                seconds=1.5,
+            ),
             width=WIDTH,
         ),
     ]
@@ -225,7 +247,11 @@ def test_pending_files_are_said_with_what_to_do() -> None:
     found = BoxStatus(
         box="/b",
         index="/b/.prag",
-        partitions=(PartitionStatus(id=PUBLIC, sources=1, chunks=1, pending=1, skipped=()),),
+        partitions=(
+            PartitionStatus(
+                id=PUBLIC, sources=1, chunks=1, pending=1, skipped=(), summarised=3, spans=7
+            ),
+        ),
         skipped=(),
         embedder="hashing",
         embedder_version="1",
@@ -234,6 +260,25 @@ def test_pending_files_are_said_with_what_to_do() -> None:
     shown = render.status(found, ollama="not running", width=WIDTH)
     assert "1 file to bring up to date: `prag index` does" in shown
     assert "/b/.prag (2.5 MB)" in shown
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line}
+    assert rows["public"] == ["1", "1", "1", "0", "3", "7"]
+
+
+def test_what_was_summarised_and_what_could_not_be_is_said() -> None:
+    report = SummaryReport(
+        box="/b",
+        model="gemma4",
+        partitions=(
+            PartitionSummaries(id=PUBLIC, made=1, summarised=5, spans=7, discarded=1, too_long=1),
+        ),
+        seconds=2.0,
+    )
+    shown = render.summarize(report, width=WIDTH)
+    assert "1 summary by gemma4 in 2.0 s\n" in shown
+    assert "1 span changed meanwhile: run it again\n" in shown
+    assert "1 span too long for the model's window\n" in shown
+    idle = replace(report, partitions=(PartitionSummaries(id=PUBLIC),))
+    assert "nothing had to be made, by gemma4" in render.summarize(idle, width=WIDTH)
 
 
 # ---------------------------------------------------------------- search

@@ -20,12 +20,14 @@ from partitioned_rag.values import (
     PartitionId,
     PartitionReport,
     PartitionStatus,
+    PartitionSummaries,
     Prompt,
     Reply,
     Role,
     Skip,
     SkipReason,
     Summary,
+    SummaryReport,
     Timings,
     Turn,
 )
@@ -172,7 +174,11 @@ def test_status() -> None:
     found = BoxStatus(
         box="/box",
         index="/index",
-        partitions=(PartitionStatus(id=PUBLIC, sources=1, chunks=2, pending=3, skipped=(SKIP,)),),
+        partitions=(
+            PartitionStatus(
+                id=PUBLIC, sources=1, chunks=2, pending=3, skipped=(SKIP,), summarised=5, spans=6
+            ),
+        ),
         skipped=(SKIP,),
         embedder="hashing",
         embedder_version="v1",
@@ -186,7 +192,15 @@ def test_status() -> None:
         "embedder_version": "v1",
         "index_bytes": 4,
         "partitions": [
-            {"id": "public", "sources": 1, "chunks": 2, "pending": 3, "skipped": [SKIP_JSON]}
+            {
+                "id": "public",
+                "sources": 1,
+                "chunks": 2,
+                "pending": 3,
+                "skipped": [SKIP_JSON],
+                "summarised": 5,
+                "spans": 6,
+            }
         ],
         "skipped": [SKIP_JSON],
         "ollama": {
@@ -196,6 +210,35 @@ def test_status() -> None:
             "models": ["m"],
             "problem": "slow",
         },
+    }
+
+
+def test_summarize() -> None:
+    report = SummaryReport(
+        box="/box",
+        model="gemma4",
+        partitions=(
+            PartitionSummaries(
+                id=PUBLIC, made=1, summarised=2, spans=3, discarded=4, too_long=5, error="full"
+            ),
+        ),
+        seconds=1.5,
+    )
+    assert decoded(shapes.summarize(report)) == {
+        "box": "/box",
+        "model": "gemma4",
+        "partitions": [
+            {
+                "id": "public",
+                "made": 1,
+                "summarised": 2,
+                "spans": 3,
+                "discarded": 4,
+                "too_long": 5,
+                "error": "full",
+            }
+        ],
+        "seconds": 1.5,
     }
 
 

@@ -25,7 +25,8 @@ def test_the_contract(prag: Prag, folder: Path) -> None:
     rows = {str(row["id"]): row for row in cast("Rows", result["partitions"])}
     assert list(rows) == ["public", PHONE, FRIEND]
     assert all(
-        set(row) == {"id", "sources", "chunks", "pending", "skipped"} for row in rows.values()
+        set(row) == {"id", "sources", "chunks", "pending", "skipped", "summarised", "spans"}
+        for row in rows.values()
     )
     assert (rows["public"]["sources"], rows["public"]["pending"]) == (2, 1)
     assert [row["source"] for row in cast("Rows", rows["public"]["skipped"])] == [

@@ -10,6 +10,7 @@ from partitioned_rag.cli import options, render, shapes, terminal
 
 @click.command("doctor", short_help="Look over all that an answer needs, and say what to mend.")
 @options.model_option
+@options.window_option
 @options.box_options
 @click.pass_context
 def doctor(

@@ -20,6 +20,7 @@ from partitioned_rag.cli.index import index
 from partitioned_rag.cli.prompt import prompt
 from partitioned_rag.cli.search import search
 from partitioned_rag.cli.status import status
+from partitioned_rag.cli.summarize import summarize
 from partitioned_rag.errors import PragError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -42,7 +43,7 @@ class _InOrder(click.Group):
 @click.group(
     "prag",
     cls=_InOrder,
-    commands=[index, search, prompt, ask, status, doctor],
+    commands=[index, search, prompt, ask, summarize, status, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.version_option(

@@ -110,39 +110,38 @@ def audience_option(command: Command) -> Command:
     )(command)
 
 
+def window_option(command: Command) -> Command:
+    """Add `--window`."""
+    return click.option(
+        "--window",
+        metavar="TOKENS",
+        envvar="PRAG_WINDOW",
+        type=click.IntRange(min=256),
+        help="The model's window, prompt and reply together; another one than last time has "
+        "Ollama load the model anew.  [$PRAG_WINDOW, else what Ollama has set for the model, "
+        "else 4096; never more than the model was trained for]",
+    )(command)
+
+
 def model_option(command: Command) -> Command:
-    """Add which model, and its window."""
-    for option in (
-        click.option(
-            "--window",
-            metavar="TOKENS",
-            envvar="PRAG_WINDOW",
-            type=click.IntRange(min=256),
-            help="The model's window, prompt and reply together; another one than last time has "
-            "Ollama load the model anew.  [$PRAG_WINDOW, else what Ollama has set for the model, "
-            "else 4096; never more than the model was trained for]",
-        ),
-        click.option(
-            "--model",
-            metavar="MODEL",
-            envvar="PRAG_MODEL",
-            help="The Ollama model to ask.  [$PRAG_MODEL, else gemma4]",
-        ),
-    ):
-        command = option(command)
-    return command
+    """Add `--model`."""
+    return click.option(
+        "--model",
+        metavar="MODEL",
+        envvar="PRAG_MODEL",
+        help="The Ollama model to ask.  [$PRAG_MODEL, else gemma4]",
+    )(command)
 
 
 def model_options(command: Command) -> Command:
     """Add what shapes a prompt: the model, its window and the budget."""
-    return model_option(
-        click.option(
-            "--budget",
-            metavar="TOKENS",
-            type=click.IntRange(min=1),
-            help="Tokens the prompt may take.  [the window less 512 for the reply]",
-        )(command)
+    budget = click.option(
+        "--budget",
+        metavar="TOKENS",
+        type=click.IntRange(min=1),
+        help="Tokens the prompt may take.  [the window less 512 for the reply]",
     )
+    return model_option(budget(window_option(command)))
 
 
 def question_argument(command: Command) -> Command:

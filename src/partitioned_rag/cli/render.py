@@ -18,6 +18,7 @@ from partitioned_rag.values import (
     PartitionReport,
     PartitionStatus,
     Skip,
+    SummaryReport,
 )
 
 # Controls, line and paragraph separators, bidirectional marks and overrides, lone surrogates.
@@ -179,14 +180,52 @@ def status(found: BoxStatus, *, ollama: str, width: int) -> str:
     }
     lines = [*_facts(facts, width=width), ""]
     rows: list[tuple[str, Sequence[int]]] = [
-        (each.id, (each.sources, each.chunks, each.pending, len(each.skipped)))
+        (
+            each.id,
+            (
+                each.sources,
+                each.chunks,
+                each.pending,
+                len(each.skipped),
+                each.summarised,
+                each.spans,
+            ),
+        )
         for each in found.partitions
     ]
-    heads = ("sources", "chunks", "pending", "skipped")
+    heads = ("sources", "chunks", "pending", "skipped", "summarised", "of")
     lines += _table(heads, rows, width=width) if rows else ["no partitions"]
     lines += _pending(found.partitions)
     lines += _skips([skip for each in found.partitions for skip in each.skipped], width=width)
     lines += _homeless(found.skipped, width=width)
+    return "\n".join(lines) + "\n"
+
+
+def summarize(report: SummaryReport, *, width: int) -> str:
+    """Say of each partition how much a run of summaries made, and what it could not."""
+    rows: list[tuple[str, Sequence[int]]] = [
+        (each.id, (each.made, each.summarised, each.spans)) for each in report.partitions
+    ]
+    heads = ("made", "summarised", "of")
+    lines = (
+        _table(heads, rows, width=width) if rows else [f"no partitions in {visible(report.box)}"]
+    )
+    discarded = sum(each.discarded for each in report.partitions)
+    too_long = sum(each.too_long for each in report.partitions)
+    if discarded:
+        lines += [
+            "",
+            *hung(f"{many(discarded, 'span')} changed meanwhile: run it again", width=width),
+        ]
+    if too_long:
+        lines += [
+            "",
+            *hung(f"{many(too_long, 'span')} too long for the model's window", width=width),
+        ]
+    made = sum(each.made for each in report.partitions)
+    ending = f"by {visible(report.model)} in {report.seconds:.1f} s"
+    did = many(made, "summary", "summaries") if made else "nothing had to be made,"
+    lines += ["", *hung(f"{did} {ending}", width=width, lead="")]
     return "\n".join(lines) + "\n"
 
 

@@ -18,10 +18,12 @@ from partitioned_rag.values import (
     PartitionId,
     PartitionReport,
     PartitionStatus,
+    PartitionSummaries,
     Prompt,
     Reply,
     Skip,
     Summary,
+    SummaryReport,
     Timings,
     Turn,
 )
@@ -86,6 +88,16 @@ def ask(answer: Reply) -> Shape:
         "model": answer.model,
         "timings": _timings(answer.timings),
         "cut": answer.cut,
+    }
+
+
+def summarize(report: SummaryReport) -> Shape:
+    """Shape the result of `prag summarize`."""
+    return {
+        "box": report.box,
+        "model": report.model,
+        "partitions": [_partition_summaries(each) for each in report.partitions],
+        "seconds": report.seconds,
     }
 
 
@@ -156,6 +168,20 @@ def _partition_status(each: PartitionStatus) -> Shape:
         "chunks": each.chunks,
         "pending": each.pending,
         "skipped": _skips(each.skipped),
+        "summarised": each.summarised,
+        "spans": each.spans,
+    }
+
+
+def _partition_summaries(each: PartitionSummaries) -> Shape:
+    return {
+        "id": each.id,
+        "made": each.made,
+        "summarised": each.summarised,
+        "spans": each.spans,
+        "discarded": each.discarded,
+        "too_long": each.too_long,
+        "error": each.error,
     }
 
 

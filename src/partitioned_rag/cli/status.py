@@ -22,7 +22,8 @@ def status(*, box: str | None, embedder: str | None, as_json: bool) -> None:
     Shows where the OMBox and its index are, the index's size on disk, the
     embedder, Ollama's version, and per partition the sources and chunks that
     are indexed, the files that wait to be (pending), and the skipped ones
-    with their reasons. Changes nothing and loads no model.
+    with their reasons; and of how many spans of text there is a summary, and
+    of how many there could be, about. Changes nothing and loads no model.
 
     \b
     Examples:

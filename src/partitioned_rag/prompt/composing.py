@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from partitioned_rag.prompt.fencing import FENCE, label
-from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SYSTEM
+from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SUMMARISE, SYSTEM
 from partitioned_rag.values import Hit, Message, Role, Summary, Turn
 
 GAP: Final = "\n…\n"
@@ -63,6 +63,21 @@ def compose(
             Message(role=role, content="\n".join(text for _, text in pairs))
             for role, pairs in alternating
         ),
+    )
+
+
+def to_summarise(source: str, text: str, *, neutralise: Neutralise) -> tuple[Message, ...]:
+    """Write the messages that ask for a summary of a span of one source.
+
+    Args:
+        source: As in `Source.path`.
+        text: Of the span.
+        neutralise: Makes text from outside harmless.
+    """
+    excerpt = "\n".join([label(source, None), neutralise(text), FENCE])
+    return (
+        Message(role=Role.SYSTEM, content=SUMMARISE),
+        Message(role=Role.USER, content=excerpt),
     )
 
 

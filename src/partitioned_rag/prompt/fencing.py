@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SYSTEM, page_of
+from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SUMMARISE, SYSTEM, page_of
 
 FENCE: Final = "@@@"
 """Stands in a prompt where an excerpt begins and after the last, and nowhere else."""
@@ -60,7 +60,7 @@ _OURS = re.compile(
     "|".join(
         # Each but its first character looked ahead for, so that overlapping ones are all found.
         rf"{re.escape(own[0])}(?={re.escape(own[1:])})"
-        for own in (FENCE, SYSTEM, CONTEXT, SUMMARIES)
+        for own in (FENCE, SYSTEM, CONTEXT, SUMMARIES, SUMMARISE)
     )
 )
 

@@ -97,6 +97,16 @@ def turns(document: Document) -> list[Turn]:
     ]
 
 
+def day_of(text: str) -> str:
+    """Say on which day a piece of a chat begins, from its first turn; empty if it has none.
+
+    >>> day_of("[2026-03-01 09:00:00] them: sunday?")
+    '2026-03-01'
+    """
+    first = next(_spoken(text), None)
+    return first.at[: len("2026-03-01")] if first else ""
+
+
 def _spoken(text: str) -> Iterator[_Spoken]:
     """Find the turns; a line in no turn's form belongs to the turn before it."""
     found: re.Match[str] | None = None

@@ -16,7 +16,18 @@ from typing import Self
 
 from partitioned_rag.durable import make_private_file
 from partitioned_rag.store.index import DamagedError
-from partitioned_rag.values import Chunk, ChunkId, Reading, Skip, SkipReason, Source, Stamp
+from partitioned_rag.values import (
+    Chunk,
+    ChunkId,
+    PartitionId,
+    Piece,
+    Reading,
+    Skip,
+    SkipReason,
+    Source,
+    Stamp,
+    Summary,
+)
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -45,6 +56,25 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_of_a_source ON chunks (source_id, start, end);
 CREATE INDEX chunks_of_a_text ON chunks (text_sha256);
+CREATE TABLE summaries (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    text_sha256 BLOB NOT NULL
+);
+CREATE INDEX summaries_of_a_source ON summaries (source_id, start);
+-- What a summary was made of. A chunk that goes takes its link along, and a link its summary: so no
+-- summary outlives a word that it was made of. A chunk that is edited or moved has another id.
+CREATE TABLE summarised (
+    chunk_id TEXT PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,
+    summary_id INTEGER NOT NULL REFERENCES summaries (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX links_of_a_summary ON summarised (summary_id);
+CREATE TRIGGER summary_goes_with_its_chunks AFTER DELETE ON summarised BEGIN
+    DELETE FROM summaries WHERE id = OLD.summary_id;
+END;
 """
 CHUNKS = (
     "SELECT chunks.id AS id, path, start, end, page, lead, text, text_sha256"
@@ -330,6 +360,72 @@ class Catalog:
                     found[text] = ChunkId(first)
         return found
 
+    # ------------------------------------------------------------ summaries
+
+    def pieces(self) -> list[Piece]:
+        """List the chunks that no summary was made of, by the path of their source and by place."""
+        with damage():
+            rows = self._db.execute(
+                "SELECT * FROM (SELECT chunks.id AS id, path, start, end, page, lead, text,"
+                " text_sha256,"
+                " row_number() OVER (PARTITION BY source_id ORDER BY start, end) AS number"
+                " FROM chunks JOIN sources ON sources.id = source_id)"
+                " WHERE id NOT IN (SELECT chunk_id FROM summarised) ORDER BY path, number"
+            )
+            return [
+                Piece(source=os.fsdecode(row["path"]), number=row["number"], chunk=_chunk(row))
+                for row in rows
+            ]
+
+    def can_be_summarised(self, ids: Collection[ChunkId], path: str) -> bool:
+        """Say whether chunks still stand in a source, and in no summary."""
+        with damage():
+            return bool(ids) and all(
+                self._db.execute(
+                    "SELECT 1 FROM chunks JOIN sources ON sources.id = source_id"
+                    " WHERE chunks.id = ? AND path = ?"
+                    " AND chunks.id NOT IN (SELECT chunk_id FROM summarised)",
+                    (chunk_id, os.fsencode(path)),
+                ).fetchone()
+                for chunk_id in ids
+            )
+
+    def put_summary(self, summary: Summary, ids: Collection[ChunkId]) -> None:
+        """Bind a summary to the chunks it was made of; within a `transaction`.
+
+        Args:
+            summary: Of a span of one source.
+            ids: Of chunks that `can_be_summarised`, as was said within the same transaction.
+        """
+        made = self._db.execute(
+            "INSERT INTO summaries (source_id, start, end, text, text_sha256)"
+            " SELECT id, ?, ?, ?, ? FROM sources WHERE path = ?",
+            (
+                summary.start,
+                summary.end,
+                summary.text,
+                text_hash(summary.text),
+                os.fsencode(summary.source),
+            ),
+        )
+        self._db.executemany(
+            "INSERT INTO summarised VALUES (?, ?)",
+            [(chunk_id, made.lastrowid) for chunk_id in ids],
+        )
+
+    def summaries(self, partition: PartitionId) -> list[Summary]:
+        """List every summary, by the path of its source and by place.
+
+        Raises:
+            DamagedError: A text is not the one that was kept.
+        """
+        with damage():
+            rows = self._db.execute(
+                "SELECT path, start, end, text, text_sha256"
+                " FROM summaries JOIN sources ON sources.id = source_id ORDER BY path, start, end"
+            )
+            return [_summary(row, partition) for row in rows]
+
     def close(self) -> None:
         """Let go of the file; twice is harmless."""
         self._db.close()
@@ -397,6 +493,18 @@ def _source(row: sqlite3.Row) -> IndexedSource:
 
 def _indexed_chunk(row: sqlite3.Row) -> IndexedChunk:
     return IndexedChunk(source=os.fsdecode(row["path"]), chunk=_chunk(row))
+
+
+def _summary(row: sqlite3.Row, partition: PartitionId) -> Summary:
+    if text_hash(row["text"]) != row["text_sha256"]:
+        raise DamagedError("a summary's text is not the one that was kept")
+    return Summary(
+        partition=partition,
+        source=os.fsdecode(row["path"]),
+        start=row["start"],
+        end=row["end"],
+        text=row["text"],
+    )
 
 
 def _chunk(row: sqlite3.Row) -> Chunk:

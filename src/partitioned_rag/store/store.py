@@ -17,7 +17,15 @@ from partitioned_rag.store.catalog import Catalog, IndexedChunk, IndexedSource
 from partitioned_rag.store.index import DamagedError, VectorIndex
 from partitioned_rag.store.lock import LOCK
 from partitioned_rag.store.registry import open_index
-from partitioned_rag.values import Candidate, Chunk, ChunkId, Reading
+from partitioned_rag.values import (
+    Candidate,
+    Chunk,
+    ChunkId,
+    PartitionId,
+    Piece,
+    Reading,
+    Summary,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,6 +209,18 @@ class Store:
         candidates.sort(key=lambda found: (-found.score, found.source, found.start))
         return candidates[:limit]
 
+    def pieces(self) -> list[Piece]:
+        """List the chunks that no summary was made of, by source and place."""
+        return self._catalog.pieces()
+
+    def can_be_summarised(self, ids: Sequence[ChunkId], path: str) -> bool:
+        """Say whether chunks still stand in a source, and in no summary."""
+        return self._catalog.can_be_summarised(ids, path)
+
+    def summaries(self, partition: PartitionId) -> list[Summary]:
+        """List every summary, by source and place."""
+        return self._catalog.summaries(partition)
+
     # ------------------------------------------------------------ writing
 
     def known_vectors(self, texts: Iterable[str]) -> dict[str, "Vector"]:
@@ -260,6 +280,18 @@ class Store:
             self._count_revision(erased=len(gone))
         self._read_again(paths)
         self._erase(gone)
+
+    def keep_summary(self, summary: Summary, ids: Sequence[ChunkId]) -> bool:
+        """Bind a summary to the chunks it was made of; when this returns, it is acknowledged.
+
+        Returns:
+            False, and nothing is kept, if one of them is gone or stands in a summary already.
+        """
+        with self._catalog.transaction():
+            stands = self._catalog.can_be_summarised(ids, summary.source)
+            if stands:
+                self._catalog.put_summary(summary, ids)
+        return stands
 
     def compact(self) -> None:
         """Write the vectors anew, without the deleted ones, once these are many."""
