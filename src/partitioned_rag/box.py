@@ -222,7 +222,7 @@ class OMBox:
         audience = audience_of(contacts)
         there, _ = self._survey()
         names = readable(audience, there.partitions) if contacts else there.partitions
-        self._prepare_index()
+        self._index.prepare()
         name = model or DEFAULT_MODEL
         done: list[PartitionSummaries] = []
         with Ollama(self._ollama_host) as ollama:

@@ -10,10 +10,12 @@ from tests.controls.delete_that_forgets_vectors import DeleteThatForgetsVectors
 from tests.controls.honest import HonestEngine
 from tests.controls.packer_that_drops_silently import PackerThatDropsSilently
 from tests.controls.shared_collection import SharedCollection
+from tests.controls.summary_without_links import SummaryWithoutLinks
 from tests.properties.engines import Engine, Open
 from tests.properties.folder_is_truth import FolderIsTruth
 from tests.properties.noninterference import check_noninterference
 from tests.properties.nothing_cut import check_nothing_cut
+from tests.properties.summaries_go import SummariesGo, SummarisingEngine
 from tests.strategies import Pair, budgets, examples, sentences, stories_equal_for, worlds
 from tests.worlds import World
 
@@ -68,6 +70,16 @@ def test_the_folder_is_truth_check_catches_a_delete_that_forgets_vectors() -> No
 @pytest.mark.slow
 def test_the_folder_is_truth_check_passes_an_engine_without_fault() -> None:
     run_state_machine_as_test(Honest, settings=settings(examples(A_FEW), stateful_step_count=15))
+
+
+class Clinging(SummariesGo):
+    def open(self) -> SummarisingEngine:
+        return SummaryWithoutLinks(self.root, self.model)
+
+
+def test_the_summaries_go_check_catches_a_summary_without_links() -> None:
+    with pytest.raises(AssertionError, match="told by a summary of what is gone"):
+        run_state_machine_as_test(Clinging, settings=UNTIL_FOUND)
 
 
 def test_the_nothing_cut_check_catches_a_packer_that_drops_silently() -> None:
