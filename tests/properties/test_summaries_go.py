@@ -18,6 +18,7 @@ from tests.properties.summarising import digest_of
 from tests.strategies import Pair, Story, examples, sentences, stories_equal_for
 
 FRIEND = "friend"
+ROOM = 100  # for summaries, besides what the check gives
 
 
 class SummarisingBox(RealEngine):
@@ -35,16 +36,13 @@ class AlwaysSummarising(SummarisingBox):
 
     told = 0
 
-    def __init__(self, root: Path, host: str) -> None:
-        self.box = OMBox(root, "hashing", ollama_host=host, window=256, notify=NOTICES.info)
-
     def search(self, contacts: Sequence[str], question: str, *, k: int) -> list[Hit]:
         if not contacts:
             self.summarise()
         return super().search(contacts, question, k=k)
 
     def prompt(self, contacts: Sequence[str], question: str, *, budget: int) -> Prompt:
-        prompt = super().prompt(contacts, question, budget=budget)
+        prompt = super().prompt(contacts, question, budget=budget + ROOM)
         AlwaysSummarising.told += SUMMARIES in prompt.messages[0].content
         return prompt
 
