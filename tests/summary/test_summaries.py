@@ -144,7 +144,9 @@ def test_a_partition_that_fits_a_prompt_gets_none(
 def test_what_has_a_summary_costs_no_call(box: OMBox, double: OllamaDouble) -> None:
     box.summarize()
     asked = len(double.chats)
-    assert set(made(box.summarize()).values()) == {0}
+    again = box.summarize()
+    assert set(made(again).values()) == {0}
+    assert all(each.summarised == each.spans for each in again.partitions)
     assert len(double.chats) == asked
 
 
