@@ -50,6 +50,7 @@ class RealEngine:
         index: Path | None = None,
         ollama_host: str | None = None,
         budget_times: int = 1,
+        window: int | None = None,
     ) -> None:
         """Open a box.
 
@@ -59,10 +60,18 @@ class RealEngine:
             index: Where the index is.
             ollama_host: Where a server can be asked how its model counts.
             budget_times: A budget times this, for a model whose tokens are smaller than usual.
+            window: As in `OMBox`.
         """
         self._budget_times = budget_times
         # What the owner is told is looked at like a log line.
-        self.box = OMBox(root, embedder, index=index, ollama_host=ollama_host, notify=NOTICES.info)
+        self.box = OMBox(
+            root,
+            embedder,
+            index=index,
+            ollama_host=ollama_host,
+            window=window,
+            notify=NOTICES.info,
+        )
 
     def index(self) -> Mapping[str, PartitionReport]:
         return {report.id: report for report in self.box.index().partitions}

@@ -72,7 +72,7 @@ class SummariesGo(FolderIsTruth):
     def begin_large(self) -> None:
         """Put into each folder more than a prompt takes, and summarise it."""
         for folder in FOLDERS:
-            self._write(f"{folder}/long.txt", self._phrases(12))
+            self._write(f"{folder}/long.txt", self._phrases(8))
         self.engine.summarise()
 
     @rule()

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from partitioned_rag.box import OMBox
 from partitioned_rag.prompt.wording import SUMMARIES
 from partitioned_rag.values import Hit, Prompt
 from tests.ollama_double import OllamaDouble
-from tests.properties.engines import NOTICES, RealEngine
+from tests.properties.engines import RealEngine
 from tests.properties.noninterference import check_noninterference
 from tests.properties.summaries_go import WINDOW, SummariesGo, SummarisingEngine
 from tests.properties.summarising import digest_of
@@ -25,7 +24,7 @@ class SummarisingBox(RealEngine):
     """The product with a model, summarising when told to."""
 
     def __init__(self, root: Path, host: str) -> None:
-        self.box = OMBox(root, "hashing", ollama_host=host, window=WINDOW, notify=NOTICES.info)
+        super().__init__(root, ollama_host=host, window=WINDOW)
 
     def summarise(self) -> None:
         self.box.summarize()
@@ -49,7 +48,7 @@ class AlwaysSummarising(SummarisingBox):
 
 def with_long_files(story: Story) -> Story:
     """Add what is too large for a prompt, so that there is something to summarise."""
-    text = b"".join(b"The tide of number %d comes in over the sand.\n\n" % n for n in range(40))
+    text = b"".join(b"The tide of number %d comes in over the sand.\n\n" % n for n in range(16))
     return Story({**story.world, "public/long.md": text, f"{FRIEND}/long.md": text}, story.rounds)
 
 
@@ -61,7 +60,7 @@ class RealBox(SummariesGo):
 @pytest.mark.slow
 def test_no_prompt_tells_of_what_is_gone_whatever_happens_to_the_folder() -> None:
     RealBox.told = 0
-    run_state_machine_as_test(RealBox, settings=settings(examples(20), stateful_step_count=10))
+    run_state_machine_as_test(RealBox, settings=settings(examples(12), stateful_step_count=10))
     assert RealBox.told, "no prompt told a summary, so nothing was tried"
 
 
@@ -70,7 +69,7 @@ def test_neighbours_change_nothing_with_everything_summarised() -> None:
     AlwaysSummarising.told = 0
     with OllamaDouble(answer=digest_of) as double:
 
-        @examples(20)
+        @examples(4)
         @given(stories_equal_for(FRIEND), sentences())
         def check(pair: Pair, question: str) -> None:
             check_noninterference(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Vector = npt.NDArray[np.float32]
 
 CATALOG = "catalog.sqlite3"
-FORMAT = "2"
+FORMAT = "3"
 # Chroma keeps deleted vectors in its file; past this many it is written anew without them.
 ERASED_AT_MOST = 2_000
 NUMBERS = ("dimensions", "generation", "revision", "erased")
