@@ -7,6 +7,7 @@ very chunks that it was made of.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -28,7 +29,6 @@ SUMMARY_TOKENS: Final = 256
 
 MOST_CHARS_PER_TOKEN: Final = 8
 PROMPT_SUMMARIES: Final = 40
-CUT: Final = " …"
 
 
 class Said(NamedTuple):
@@ -36,6 +36,13 @@ class Said(NamedTuple):
 
     text: str
     cut: bool
+
+
+class Outcome(Enum):
+    """Why a span got no summary."""
+
+    GONE = "gone"
+    CUT = "cut"
 
 
 def summary_tokens(window_tokens: int) -> int:
@@ -74,10 +81,10 @@ def summarise(
     waiting: deque[Unit] = deque()
     if not _fits(partition, meter, whole_tokens):
         waiting += units(partition.pieces(), day_of=partition.day_of, size=meter.count, limit=limit)
-    made = discarded = too_long = 0
+    made = discarded = too_long = cut = 0
 
     def tell() -> None:
-        done = made + discarded + too_long
+        done = made + discarded + too_long + cut
         progress(SummaryProgress(partition=partition.id, done=done, total=done + len(waiting)))
 
     if waiting:
@@ -90,7 +97,9 @@ def summarise(
             continue
         if isinstance(said, list):
             too_long += 1
-        elif said is not None and partition.keep_summary(said, ids_of(unit)):
+        elif said is Outcome.CUT:
+            cut += 1
+        elif isinstance(said, Summary) and partition.keep_summary(said, ids_of(unit)):
             made += 1
         else:
             discarded += 1
@@ -100,9 +109,10 @@ def summarise(
         id=partition.id,
         made=made,
         summarised=held,
-        spans=held + discarded + too_long,
+        spans=held + discarded + too_long + cut,
         discarded=discarded,
         too_long=too_long,
+        cut=cut,
     )
 
 
@@ -113,29 +123,32 @@ def _asked(
     meter: Meter,
     room: int,
     ask: Callable[[Sequence[Message]], Said],
-) -> Summary | list[Unit] | None:
+) -> Summary | list[Unit] | Outcome:
     """Have one unit summarised.
 
     Returns:
-        Its summary; or what to ask instead, where it is too long: its halves, or nothing; or None
-        if it is gone.
+        Its summary; or what to ask instead, where it is too long: its halves, or nothing; or why
+        there is none.
     """
     source, text = unit[0].source, text_of(unit)
     messages = to_summarise(source, text, neutralise=meter.neutralise)
     if meter.cost(messages) > room:
         return halves(unit)
     if not partition.can_be_summarised(ids_of(unit), source):
-        return None
+        return Outcome.GONE
     try:
         said = ask(messages)
     except ContextLengthError:
         return halves(unit)
+    if said.cut:
+        # Half a sentence can say the opposite of the whole one.
+        return Outcome.CUT
     return Summary(
         partition=partition.id,
         source=source,
         start=unit[0].chunk.start,
         end=unit[-1].chunk.end,
-        text=said.text + (CUT if said.cut else ""),
+        text=said.text,
     )
 
 

@@ -219,7 +219,14 @@ def test_summarize() -> None:
         model="gemma4",
         partitions=(
             PartitionSummaries(
-                id=PUBLIC, made=1, summarised=2, spans=3, discarded=4, too_long=5, error="full"
+                id=PUBLIC,
+                made=1,
+                summarised=2,
+                spans=3,
+                discarded=4,
+                too_long=5,
+                cut=6,
+                error="full",
             ),
         ),
         seconds=1.5,
@@ -235,6 +242,7 @@ def test_summarize() -> None:
                 "spans": 3,
                 "discarded": 4,
                 "too_long": 5,
+                "cut": 6,
                 "error": "full",
             }
         ],

@@ -36,7 +36,7 @@ def test_the_contract(prag: Prag, double: OllamaDouble, folder: Path) -> None:
     assert list(found) == ["public", PHONE, FRIEND]
     for row in found.values():
         assert set(row) == {
-            *("id", "made", "summarised", "spans", "discarded", "too_long", "error"),
+            *("id", "made", "summarised", "spans", "discarded", "too_long", "cut", "error"),
         }
     assert cast("int", found[FRIEND]["made"]) > 1
     assert found[FRIEND]["made"] == found[FRIEND]["summarised"] == found[FRIEND]["spans"]

@@ -171,7 +171,10 @@ def test_progress_is_told_by_partition(box: OMBox) -> None:
         assert steps[-1] == (each.spans, each.spans)
 
 
-@pytest.mark.parametrize("fault", [Fault.DROP, Fault.HTTP_500, Fault.EMPTY])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.DROP, Fault.HTTP_500, Fault.EMPTY, Fault.ERROR, Fault.MALFORMED, Fault.UNFINISHED],
+)
 def test_what_was_made_before_a_failure_is_kept(
     box: OMBox, double: OllamaDouble, answer: Summariser, fault: Fault
 ) -> None:
@@ -187,6 +190,36 @@ def test_what_was_made_before_a_failure_is_kept(
     report = box.summarize()
     assert sum(made(report).values()) == sum(each.spans for each in report.partitions) - kept
     assert len(answer.saw) >= kept
+
+
+def test_a_summary_that_the_model_did_not_finish_is_not_kept(root: Path) -> None:
+    with (
+        OllamaDouble(answer=lambda _: "It never ends. " * 500, models=MODELS) as double,
+        opened(root, double) as box,
+    ):
+        (_, friend) = box.summarize(FRIEND).partitions
+        assert (friend.made, friend.summarised) == (0, 0)
+        assert friend.cut == friend.spans > 0
+        assert box.view(FRIEND).prompt("what about the tide?").summaries == ()
+
+
+def test_a_blank_summary_is_not_kept(root: Path) -> None:
+    with OllamaDouble(answer=lambda _: " \n", models=MODELS) as double, opened(root, double) as box:
+        with pytest.raises(OllamaError, match="empty"):
+            box.summarize(FRIEND)
+        assert {each.summarised for each in box.status().partitions} == {0}
+
+
+def test_an_edit_that_nobody_indexed_lets_no_summary_through(root: Path, box: OMBox) -> None:
+    box.summarize()
+    view = box.view(FRIEND)
+    told = view.prompt("mallorynote").summaries
+    gone = next(each for each in told if each.source.endswith("chat.log"))
+    chat = root / FRIEND / "chat.log"
+    text = chat.read_text()
+    at = text.index("tide", gone.start)
+    chat.write_text(f"{text[:at]}hide{text[at + 4 :]}")
+    assert gone not in view.prompt("mallorynote").summaries
 
 
 def test_a_day_too_long_for_the_window_is_cut_in_parts(root: Path, box: OMBox) -> None:

@@ -222,6 +222,9 @@ def summarize(report: SummaryReport, *, width: int) -> str:
             "",
             *hung(f"{many(too_long, 'span')} too long for the model's window", width=width),
         ]
+    cut = sum(each.cut for each in report.partitions)
+    if cut:
+        lines += ["", *hung(f"{many(cut, 'span')} the model did not finish", width=width)]
     made = sum(each.made for each in report.partitions)
     ending = f"by {visible(report.model)} in {report.seconds:.1f} s"
     did = many(made, "summary", "summaries") if made else "nothing had to be made,"

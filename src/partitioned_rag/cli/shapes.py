@@ -181,6 +181,7 @@ def _partition_summaries(each: PartitionSummaries) -> Shape:
         "spans": each.spans,
         "discarded": each.discarded,
         "too_long": each.too_long,
+        "cut": each.cut,
         "error": each.error,
     }
 
