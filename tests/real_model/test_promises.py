@@ -11,9 +11,11 @@ from hypothesis import given
 from partitioned_rag.box import OMBox
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
+from tests.ollama_double import OllamaDouble
 from tests.properties.engines import RealEngine
 from tests.properties.noninterference import check_noninterference
 from tests.properties.nothing_cut import check_nothing_cut
+from tests.properties.summarising import digest_of
 from tests.properties.vectors import check_vectors
 from tests.strategies import (
     Pair,
@@ -115,3 +117,21 @@ def test_an_index_grown_by_steps_finds_as_a_fresh_one(minilm: Embedder, folder: 
     }
     for one, other in zip(grown, made_at_once, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-5)
+
+
+def test_a_summary_goes_with_an_edit_that_nobody_indexed(folder: Path, minilm: Embedder) -> None:
+    tides = "".join(f"Tide {n} comes in over the sand of the bay.\n\n" for n in range(60))
+    long = folder / FRIEND / "long.txt"
+    long.write_text(tides, encoding="utf-8")
+    with (
+        OllamaDouble(answer=digest_of) as double,
+        OMBox(folder, minilm, ollama_host=double.host, window=768) as box,
+    ):
+        box.summarize(FRIEND)
+        view = box.view(FRIEND)
+        told = {
+            each for each in view.prompt("sailing").summaries if each.source.endswith("long.txt")
+        }
+        assert told
+        long.write_text(tides.replace("sand", "silt"), encoding="utf-8")
+        assert not told & set(view.prompt("sailing").summaries)
