@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hypothesis.stateful import initialize, invariant, rule
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from partitioned_rag.prompt.wording import SUMMARISE
 from tests.ollama_double import OllamaDouble
@@ -20,6 +21,7 @@ from tests.worlds import readable_folders
 # Room for a few excerpts and a few summaries.
 BUDGET = 400
 WINDOW = 512
+SHORT = 3  # phrases; a file of more takes several chunks
 MARKER = re.compile(r"marker\d{5}")
 _PHRASE = re.compile(r"phrase\d{5}")
 _LABEL = re.compile(r"^@@@ (.+)$", re.MULTILINE)
@@ -82,6 +84,16 @@ class SummariesGo(FolderIsTruth):
         asked = len(self.model.seen)
         self.engine.summarise()
         assert len(self.model.seen) == asked, "what has a summary was summarised once more"
+
+    @precondition(lambda self: any(len(each) > SHORT for each in self.files.values()))
+    @rule(data=st.data())
+    def edit_a_part(self, data: st.DataObject) -> None:
+        """Change one sentence among many, so that its source and its neighbours stay."""
+        long = sorted(path for path, each in self.files.items() if len(each) > SHORT)
+        path = data.draw(st.sampled_from(long))
+        phrases = list(self.files[path])
+        phrases[data.draw(st.integers(0, len(phrases) - 1))] = self._phrases(1)[0]
+        self._write(path, phrases)
 
     @invariant()
     def what_is_found_is_what_is_on_disk(self) -> None:
