@@ -8,10 +8,19 @@ from pathlib import Path
 import pytest
 
 from partitioned_rag.box import OMBox
+from partitioned_rag.embedding.hashing import HashingEmbedder
 from partitioned_rag.errors import OllamaError
+from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.wording import SUMMARIES, SUMMARISE
 from partitioned_rag.store.catalog import Catalog
-from partitioned_rag.values import OmitReason, Prompt, SummaryProgress, SummaryReport
+from partitioned_rag.values import (
+    PUBLIC,
+    OmitReason,
+    Prompt,
+    Summary,
+    SummaryProgress,
+    SummaryReport,
+)
 from tests.ollama_double import Card, Exchange, Fault, OllamaDouble
 
 FRIEND = "friend"
@@ -317,6 +326,29 @@ def test_a_reply_is_thrown_away_when_a_summary_it_saw_went_meanwhile(
     reply = box.view(FRIEND).reply("mallorynote", on_discard=lambda: discarded.append("once"))
     assert discarded == ["once"]
     assert gone not in reply.prompt.summaries
+
+
+def test_a_partition_tells_none_of_an_edit_that_nobody_indexed(root: Path, tmp_path: Path) -> None:
+    partition = Partition(
+        PUBLIC,
+        folder=root / PUBLIC,
+        index_folder=tmp_path / "index",
+        embedder=HashingEmbedder(),
+        notify=lambda _: None,
+    )
+    piece = partition.pieces()[0]
+    summary = Summary(
+        partition=PUBLIC,
+        source=piece.source,
+        start=piece.chunk.start,
+        end=piece.chunk.end,
+        text="a summary",
+    )
+    assert partition.keep_summary(summary, [piece.chunk.id])
+    assert partition.keeps([summary])
+    (root / PUBLIC / "note.txt").write_text("something else")
+    assert not partition.keeps([summary])
+    partition.close()
 
 
 # ---------------------------------------------------------------- losing them
