@@ -12,6 +12,9 @@ from types import TracebackType
 from typing import Self
 
 from partitioned_rag.audience import readable
+from partitioned_rag.contacts import FILE as CONTACTS
+from partitioned_rag.contacts import Contacts
+from partitioned_rag.contacts_file import ContactsFile
 from partitioned_rag.durable import sweep
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
@@ -19,7 +22,6 @@ from partitioned_rag.errors import ContactError, PragError, StoreError
 from partitioned_rag.identity import (
     PUBLIC,
     Survey,
-    audience_of,
     identify,
     looks_like,
     phone_digits,
@@ -30,7 +32,9 @@ from partitioned_rag.place import IndexFolder, box_folder, cannot_be_read
 from partitioned_rag.reply import gather
 from partitioned_rag.summary import Said, summarise, summary_tokens
 from partitioned_rag.values import (
+    Audience,
     BoxStatus,
+    Correspondent,
     Finding,
     IndexReport,
     Message,
@@ -90,6 +94,7 @@ class OMBox:
         """
         self.path = box_folder(path)
         self._index = IndexFolder(self.path, index)
+        self._contacts = ContactsFile(self.path)
         self._ollama_host = ollama_host or DEFAULT_OLLAMA
         self._embedder = (
             open_embedder(embedder or DEFAULT_EMBEDDER, ollama_host=self._ollama_host)
@@ -158,6 +163,7 @@ class OMBox:
             partitions=tuple(reports),
             skipped=skipped,
             seconds=time.monotonic() - began,
+            contacts_error=self._contacts_error(),
         )
 
     def view(self, *contacts: str) -> View:
@@ -165,27 +171,35 @@ class OMBox:
 
         Args:
             contacts: Everyone who will see the answers, as they write or as their folder is named.
+                What `contacts.toml` has as an alias is the contact whose it is.
                 One contact reads `public` and its own partition; two or more read what every one
                 of them may read; none is the public at large. One without a folder reads `public`.
 
         Raises:
             ContactError: An id is empty, reserved, malformed, or that of a refused folder.
+            ContactsError: `contacts.toml` cannot be used. The public at large is answered all the
+                same: what it reads and is told depends on nothing in that file.
             BoxError: The folder cannot be read.
         """
-        audience = audience_of(contacts)
+        known, audience = self._identified(contacts)
         there, _ = self._survey()
+        aliases = known.aliases()
+        theirs = {name for contact in audience.contacts for name in aliases.get(contact, ())}
         for refusal in there.refused:
-            if refusal.name in audience.contacts:
+            if refusal.name in theirs.union(audience.contacts):
                 raise ContactError(refusal.detail, where=refusal.name)
-        names = readable(audience, there.partitions)
+        names = readable(audience, there.partitions, aliases)
         if names:
             self._index.prepare()
         handles = {name: self._partition(name) for name in names}
-        own = [name for name in names if str(name) in map(str, audience.contacts)]
+        # What came from an alias stands in the chat of that alias, if it has a folder.
+        wrote = {identify(contact) for contact in contacts}
+        chats = [*(wrote if len(wrote) == 1 else ()), *audience.contacts]
         return View(
             audience,
             handles,
-            chat=handles[own[0]] if own else None,
+            chat=next((handles[PartitionId(it)] for it in chats if it in handles), None),
+            names=known.names_for(audience),
             embedder=self._embedder,
             models=self._models,
             ollama_host=self._ollama_host,
@@ -219,9 +233,11 @@ class OMBox:
         from partitioned_rag.ollama_api import Ollama  # noqa: PLC0415 — the door of httpx
 
         began = time.monotonic()
-        audience = audience_of(contacts)
+        known, audience = self._identified(contacts)
         there, _ = self._survey()
-        names = readable(audience, there.partitions) if contacts else there.partitions
+        names = there.partitions
+        if contacts:
+            names = readable(audience, there.partitions, known.aliases())
         self._index.prepare()
         name = model or DEFAULT_MODEL
         done: list[PartitionSummaries] = []
@@ -260,6 +276,18 @@ class OMBox:
             seconds=time.monotonic() - began,
         )
 
+    def correspondent(self, sender: str) -> Correspondent:
+        """Say who a sender is by the owner's word, and where an answer to them goes.
+
+        Args:
+            sender: What the message names as its sender, as it stands there.
+
+        Raises:
+            ContactError: It is empty, reserved or malformed.
+            ContactsError: `contacts.toml` cannot be used, so who it is cannot be known.
+        """
+        return self._contacts.read().correspondent(sender)
+
     def has_folder(self, contact: str) -> bool:
         """Say whether a contact has a partition of its own.
 
@@ -272,12 +300,11 @@ class OMBox:
         """Say, for the owner's eyes, what could surprise about a view of these contacts.
 
         Raises:
-            ContactError: As `view`.
-            BoxError: As `view`.
+            ContactError, ContactsError, BoxError: As `view`.
         """
-        audience = audience_of(contacts)
+        known, audience = self._identified(contacts)
         there, _ = self._survey()
-        names = readable(audience, there.partitions)
+        names = readable(audience, there.partitions, known.aliases())
         reads = ", ".join(names) or "nothing"
         told: list[str] = []
         if PUBLIC not in there.partitions:
@@ -324,6 +351,7 @@ class OMBox:
             self._models,
             ollama=lambda: Ollama(self._ollama_host),
             model=model or DEFAULT_MODEL,
+            contacts_error=self._contacts.problem(),
         )
 
     def status(self) -> BoxStatus:
@@ -350,7 +378,19 @@ class OMBox:
             embedder=self._embedder.name,
             embedder_version=version,
             index_bytes=self._index.size_bytes(),
+            contacts_error=self._contacts_error(),
         )
+
+    # ------------------------------------------------------------ contacts
+
+    def _identified(self, senders: tuple[str, ...]) -> tuple[Contacts, Audience]:
+        """Say who will see an answer; the public at large is nobody whom the owner could list."""
+        known = self._contacts.read() if senders else Contacts()
+        return known, known.audience_of(senders)
+
+    def _contacts_error(self) -> str:
+        problem = self._contacts.problem()
+        return str(problem) if problem else ""
 
     # ------------------------------------------------------------ partitions
 
@@ -365,6 +405,8 @@ class OMBox:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)
+                    elif entry.name == CONTACTS:
+                        continue  # the owner's configuration, and no source
                     elif entry.is_symlink():
                         skipped.append(_skip(entry.name, SkipReason.OUTSIDE_PARTITION, LINK))
                     elif entry.is_file(follow_symlinks=False):

@@ -36,6 +36,7 @@ def examine(
     *,
     ollama: "Callable[[], Ollama]",
     model: str,
+    contacts_error: PragError | None,
 ) -> Iterator[Finding]:
     """Look over a box and what answers from it, one thing after another.
 
@@ -45,10 +46,13 @@ def examine(
         models: What is known of models.
         ollama: Opens a connection to the model's server.
         model: The one that would be asked.
+        contacts_error: Why `contacts.toml` cannot be used, if it cannot.
 
     Yields:
         A finding at a time, since some take a while.
     """
+    if contacts_error is not None:
+        yield _finding(contacts_error, subject="contacts")
     yield from _of_index(status)
     yield _of_embedder(embedder)
     try:

@@ -4,6 +4,7 @@
     ├─ InputError             the caller must change something            (exit 2)
     │  ├─ BoxError            missing, a file, unreadable, .prag is a link
     │  ├─ ContactError        empty, reserved, malformed, ambiguous
+    │  ├─ ContactsError       contacts.toml cannot be used: which line, and why
     │  └─ MessageTooLongError by how many tokens
     └─ WorkError              the input was fine, the work failed         (exit 1)
        ├─ StoreError          locked, damaged, made by another embedder
@@ -55,6 +56,10 @@ class BoxError(InputError):
 
 class ContactError(InputError):
     """A contact's id is empty, reserved, malformed or ambiguous."""
+
+
+class ContactsError(InputError):
+    """The owner's `contacts.toml` cannot be used, so who a sender is cannot be known."""
 
 
 class MessageTooLongError(InputError):

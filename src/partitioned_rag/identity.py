@@ -15,8 +15,8 @@ from partitioned_rag.errors import ContactError
 from partitioned_rag.values import PUBLIC as PUBLIC  # noqa: PLC0414 — this is where one looks
 from partitioned_rag.values import Audience, ContactId, PartitionId
 
-RESERVED: Final = frozenset({"public", "inbox", "outbox"})
-"""Names of folders that no contact can have."""
+RESERVED: Final = frozenset({"public", "inbox", "outbox", "contacts.toml"})
+"""Names in an OMBox that no contact can have."""
 
 MAX_DIGITS: Final = 20
 MAX_NAME_BYTES: Final = 255
@@ -141,11 +141,11 @@ def survey(names: Iterable[str]) -> Survey:
         Every other folder, as a partition or refused.
     """
     looked_at = sorted({name for name in names if not name.startswith(".")} - _EXCHANGE)
-    taken = Counter(_key(name) for name in looked_at)
+    taken = Counter(seen(name) for name in looked_at)
     partitions: list[PartitionId] = []
     refused: list[Refusal] = []
     for name in looked_at:
-        fault = _TWIN if taken[_key(name)] > 1 else _fault_of_folder(name)
+        fault = _TWIN if taken[seen(name)] > 1 else _fault_of_folder(name)
         if fault is None:
             partitions.append(PartitionId(name))
         else:
@@ -154,13 +154,25 @@ def survey(names: Iterable[str]) -> Survey:
     return Survey(partitions=tuple(partitions), refused=tuple(refused))
 
 
+def seen(name: str) -> str:
+    """Reduce a name to what a person sees of it: names with one such are one name to a person."""
+    # Twice, since what is taken away in between may have kept its neighbours from composing.
+    for _ in range(2):
+        folded = unicodedata.normalize(
+            "NFKC", unicodedata.normalize("NFKD", name).upper().casefold()
+        )
+        visible = (c for c in _UNSEEN.sub("", folded) if unicodedata.category(c) != "Cf")
+        name = " ".join("".join(visible).split())
+    return name
+
+
 def looks_like(name: str, other: str) -> bool:
     """Say whether two names are the same to a person.
 
     >>> looks_like("Public ", "public")
     True
     """
-    return _key(name) == _key(other)
+    return seen(name) == seen(other)
 
 
 def _fault_of_folder(name: str) -> _Fault | None:
@@ -177,7 +189,7 @@ def _fault_of(name: str) -> _Fault | None:
     """Say what is wrong with a name, whoever has it."""
     if _PHONE.fullmatch(name) and name.strip():
         return _DIGITS if phone_digits(name) is None else None
-    key = _key(name)
+    key = seen(name)
     faults = (
         (not key, "an empty or invisible name is nobody's"),
         (key in RESERVED, "the name is a reserved one, or looks like one"),
@@ -193,18 +205,6 @@ def _fault_of(name: str) -> _Fault | None:
         ),
     )
     return next((_Fault(what, _RENAME) for is_at_fault, what in faults if is_at_fault), None)
-
-
-def _key(name: str) -> str:
-    """Reduce a name to what a person sees of it: names with one key are one name to a person."""
-    # Twice, since what is taken away in between may have kept its neighbours from composing.
-    for _ in range(2):
-        folded = unicodedata.normalize(
-            "NFKC", unicodedata.normalize("NFKD", name).upper().casefold()
-        )
-        seen = (c for c in _UNSEEN.sub("", folded) if unicodedata.category(c) != "Cf")
-        name = " ".join("".join(seen).split())
-    return name
 
 
 def _shown(sender: str) -> str:

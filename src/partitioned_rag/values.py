@@ -35,6 +35,37 @@ class Audience:
     contacts: tuple[ContactId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What the two are called who talk: empty where the owner has not written it down.
+
+    Attributes:
+        owner: The owner's name.
+        asker: The name of the one contact who asks.
+        also: The asker's nicknames.
+    """
+
+    owner: str = field(default="", repr=False)
+    asker: str = field(default="", repr=False)
+    also: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correspondent:
+    """Who wrote, and where an answer goes.
+
+    Attributes:
+        contact: Who it is, whatever they wrote from.
+        address: The digits of a sender that is a number, so that the answer goes to the address
+            that wrote; the contact's id for any other.
+        max_per_hour: How many answers they get in an hour; None where the owner does not say.
+    """
+
+    contact: ContactId
+    address: str
+    max_per_hour: int | None = None
+
+
 # ---------------------------------------------------------------- files in
 
 
@@ -222,12 +253,14 @@ class IndexReport:
         partitions: `public` first, then sorted by id; last those whose folder is gone.
         skipped: What belongs to no partition: files in the root, refused folders.
         seconds: Wall time.
+        contacts_error: A sentence when `contacts.toml` cannot be used, else empty.
     """
 
     box: str
     partitions: tuple[PartitionReport, ...]
     skipped: tuple[Skip, ...]
     seconds: float
+    contacts_error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +303,7 @@ class BoxStatus:
     Attributes:
         skipped: As in `IndexReport`.
         index_bytes: What the index takes on disk.
+        contacts_error: As in `IndexReport`.
     """
 
     box: str
@@ -279,6 +313,7 @@ class BoxStatus:
     embedder: str
     embedder_version: str
     index_bytes: int
+    contacts_error: str = ""
 
 
 class Health(StrEnum):

@@ -22,7 +22,7 @@ from partitioned_rag.prompt.packing import pack
 from partitioned_rag.reply import answer, gather
 from partitioned_rag.search import check_question, everything, search, stand
 from partitioned_rag.summary import summaries_stand, told
-from partitioned_rag.values import Audience, Hit, OmitReason, PartitionId, Prompt, Reply
+from partitioned_rag.values import Audience, Hit, Names, OmitReason, PartitionId, Prompt, Reply
 
 if TYPE_CHECKING:
     from partitioned_rag.ollama_api import ChatPart, Ollama
@@ -52,6 +52,7 @@ class View:
         partitions: Mapping[PartitionId, Partition],
         *,
         chat: Partition | None,
+        names: Names,
         embedder: Embedder,
         models: "Models",
         ollama_host: str,
@@ -63,6 +64,7 @@ class View:
             partitions: Exactly the readable ones, `public` first.
             chat: The partition whose `chat.log` is the conversation with this audience, if it
                 is one contact with a folder.
+            names: Of the owner and of the one contact who asks, and of nobody else.
             embedder: Embeds questions.
             models: What is known of the models. Shared with other views, so it is told nothing that
                 a folder holds or a contact writes.
@@ -71,6 +73,7 @@ class View:
         self._audience = audience
         self._partitions = dict(partitions)
         self._chat = chat
+        self._names = names
         self._embedder = embedder
         self._models = models
         self._ollama_host = ollama_host
@@ -84,6 +87,11 @@ class View:
     def partitions(self) -> tuple[PartitionId, ...]:
         """The partitions this view reads, `public` first."""
         return tuple(self._partitions)
+
+    @property
+    def names(self) -> Names:
+        """What the owner and the one contact who asks are called, as far as the owner says."""
+        return self._names
 
     def search(self, question: str, *, k: int = 10) -> list[Hit]:
         """Find what answers a question.
@@ -201,6 +209,7 @@ class View:
         packed = partial(
             pack,
             question,
+            names=self._names,
             window_tokens=max(at_hand.window_tokens, allowed + reply_tokens),
             reply_tokens=reply_tokens,
             budget_tokens=allowed,

@@ -118,6 +118,7 @@ def test_index() -> None:
         ),
         skipped=(SKIP, SKIP),
         seconds=7.5,
+        contacts_error="line 7",
     )
     assert decoded(shapes.index(report)) == {
         "box": "/box",
@@ -137,6 +138,7 @@ def test_index() -> None:
         ],
         "skipped": [SKIP_JSON, SKIP_JSON],
         "seconds": 7.5,
+        "contacts_error": "line 7",
     }
 
 
@@ -183,6 +185,7 @@ def test_status() -> None:
         embedder="hashing",
         embedder_version="v1",
         index_bytes=4,
+        contacts_error="line 7",
     )
     shape = shapes.status(found, host="http://h:1", version="0.9", models=("m",), problem="slow")
     assert decoded(shape) == {
@@ -203,6 +206,7 @@ def test_status() -> None:
             }
         ],
         "skipped": [SKIP_JSON],
+        "contacts_error": "line 7",
         "ollama": {
             "host": "http://h:1",
             "running": True,

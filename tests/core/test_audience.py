@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from partitioned_rag.audience import readable
 from partitioned_rag.identity import audience_of
-from partitioned_rag.values import PUBLIC, PartitionId
+from partitioned_rag.values import PUBLIC, ContactId, PartitionId
 
 CONTACTS = st.sampled_from(["friend", "Friend", "frien", "15551234567", "5551234567", "publi"])
 AUDIENCES = st.lists(CONTACTS, max_size=3)
@@ -24,6 +24,18 @@ def test_nothing_is_readable_but_public_and_the_own_of_an_audience_of_one(
     assert readable(audience_of(contacts), existing) == tuple(
         name for name in [PUBLIC, *own] if name in existing
     )
+
+
+@given(AUDIENCES, EXISTING, st.lists(CONTACTS, unique=True))
+def test_an_alias_adds_its_own_partition_to_an_audience_of_its_contact_and_to_no_other(
+    contacts: Sequence[str], existing: Sequence[PartitionId], aliases: Sequence[str]
+) -> None:
+    audience = audience_of(contacts)
+    given = readable(audience, existing)
+    theirs = {ContactId("frien"): tuple(map(ContactId, aliases))}
+    more = set(aliases).intersection(existing) if audience.contacts == ("frien",) else set()
+    assert set(readable(audience, existing, theirs)) == {*given, *more}
+    assert readable(audience, existing, theirs)[: len(given)] == given
 
 
 @given(AUDIENCES, CONTACTS, EXISTING)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from partitioned_rag.box import OMBox
+from partitioned_rag.contacts import Contact, Contacts
 from partitioned_rag.partition import Partition
 from partitioned_rag.store.catalog import Catalog
 from partitioned_rag.store.chroma import ChromaIndex
@@ -57,6 +58,22 @@ def betrays(each: object) -> str:
     return ""
 
 
+CONTACTS = """\
+owner = "Juno"
+[contacts.mallory]
+name = "the name of mallory"
+also = ["mallory too"]
+aliases = ["mallory@example.org"]
+[contacts.friend]
+name = "Pip"
+also = ["the lodger"]
+aliases = ["pip@example.org"]
+[contacts.oscar]
+name = "oscar"
+aliases = ["15550100199", "oscar@example.org"]
+"""
+
+
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[OMBox]:
     words = {
@@ -80,6 +97,19 @@ def test_a_view_reaches_neither_the_box_nor_another_partition(box: OMBox) -> Non
     view = used(box.view(OWN))
     found = {what for each in reachable(view) if (what := betrays(each))}
     assert found == set()
+
+
+def test_a_view_holds_no_other_name_than_the_owner_s_and_the_asker_s(box: OMBox) -> None:
+    (box.path / "contacts.toml").write_text(CONTACTS, encoding="utf-8")
+    for other in OTHERS:
+        used(box.view(other))
+    view = used(box.view("pip@example.org"))
+    met = list(reachable(view))
+    assert {what for each in met if (what := betrays(each))} == set()
+    assert not any(isinstance(each, Contacts | Contact) for each in met)
+    strings = {each for each in met if isinstance(each, str)}
+    assert {"Juno", "Pip", "the lodger"} <= strings
+    assert not any("15550100199" in each or "example.org" in each for each in strings)
 
 
 def test_a_view_of_the_public_reaches_no_contact(box: OMBox) -> None:

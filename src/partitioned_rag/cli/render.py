@@ -163,6 +163,7 @@ def index(report: IndexReport, *, width: int) -> str:
     lines += _remarks(report.partitions, width=width)
     lines += _skips([skip for each in report.partitions for skip in each.skipped], width=width)
     lines += _homeless(report.skipped, width=width)
+    lines += _contacts(report.contacts_error, width=width)
     did = sum(sum(numbers[2:6]) for _, numbers in rows)
     ending = "" if did else ", nothing had changed"
     lines += ["", f"{many(len(rows), 'partition')} in {report.seconds:.1f} s{ending}"]
@@ -198,6 +199,7 @@ def status(found: BoxStatus, *, ollama: str, width: int) -> str:
     lines += _pending(found.partitions)
     lines += _skips([skip for each in found.partitions for skip in each.skipped], width=width)
     lines += _homeless(found.skipped, width=width)
+    lines += _contacts(found.contacts_error, width=width)
     return "\n".join(lines) + "\n"
 
 
@@ -314,6 +316,10 @@ def _homeless(skips: Sequence[Skip], *, width: int) -> list[str]:
         lines += hung(f"{skip.source}: {_why(skip)}", width=width)
     hidden = len(skips) - 4 * LISTED_OF_A_KIND
     return lines + ([f"{MARGIN}… and {hidden} more; --json lists all"] if hidden > 0 else [])
+
+
+def _contacts(error: str, *, width: int) -> list[str]:
+    return ["", "no contact is answered:", *hung(error, width=width)] if error else []
 
 
 def _why(skip: Skip) -> str:

@@ -43,6 +43,7 @@ def index(report: IndexReport) -> Shape:
         "partitions": [_partition_report(each) for each in report.partitions],
         "skipped": _skips(report.skipped),
         "seconds": report.seconds,
+        "contacts_error": report.contacts_error,
     }
 
 
@@ -121,6 +122,7 @@ def status(
         "index_bytes": found.index_bytes,
         "partitions": [_partition_status(each) for each in found.partitions],
         "skipped": _skips(found.skipped),
+        "contacts_error": found.contacts_error,
         "ollama": {
             "host": host,
             "running": version is not None,

@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Final
 
 from partitioned_rag.prompt.fencing import FENCE, label
-from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SUMMARISE, SYSTEM
-from partitioned_rag.values import Hit, Message, Role, Summary, Turn
+from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SUMMARISE, SYSTEM, naming
+from partitioned_rag.values import Hit, Message, Names, Role, Summary, Turn
 
 GAP: Final = "\n…\n"
 """Between two spans of one source with something left out between them."""
@@ -24,6 +24,7 @@ def compose(
     hits: Sequence[Hit] = (),
     turns: Sequence[Turn] = (),
     summaries: Sequence[Summary] = (),
+    names: Names,
     neutralise: Neutralise,
 ) -> tuple[Message, ...]:
     """Write the messages of a prompt.
@@ -42,9 +43,10 @@ def compose(
         hits: In any order.
         turns: Oldest first.
         summaries: In the order in which they are shown.
+        names: Of the two who talk.
         neutralise: Makes text from outside harmless.
     """
-    system = [SYSTEM]
+    system = [rules(names, neutralise)]
     if summaries:
         told = (f"{label(each.source, None)}\n{neutralise(each.text)}" for each in summaries)
         system.append("\n".join([SUMMARIES, *told, FENCE]))
@@ -79,6 +81,11 @@ def to_summarise(source: str, text: str, *, neutralise: Neutralise) -> tuple[Mes
         Message(role=Role.SYSTEM, content=SUMMARISE),
         Message(role=Role.USER, content=excerpt),
     )
+
+
+def rules(names: Names, neutralise: Neutralise) -> str:
+    """Write what stands first in every prompt: our own words, and who talks with whom."""
+    return " ".join(filter(None, [SYSTEM, neutralise(naming(names))]))
 
 
 def place_of(hit: Hit) -> tuple[str, int]:

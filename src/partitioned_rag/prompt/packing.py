@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from partitioned_rag.errors import MessageTooLongError
-from partitioned_rag.prompt.composing import GAP, compose, label_of, place_of
+from partitioned_rag.prompt.composing import GAP, compose, label_of, place_of, rules
 from partitioned_rag.prompt.fencing import FENCE, label
 from partitioned_rag.prompt.meter import Meter
 from partitioned_rag.prompt.priority import by_priority
-from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES, SYSTEM
+from partitioned_rag.prompt.wording import CONTEXT, SUMMARIES
 from partitioned_rag.values import (
     BillItem,
     Hit,
     Message,
+    Names,
     OmitReason,
     Omitted,
     Prompt,
@@ -43,6 +44,8 @@ JOIN_TOKENS: Final = 4
 """By how much the cost of a hit may differ from what was guessed, by what it is joined to; besides
 what it may spare, which is two gaps."""
 
+NOBODY: Final = Names()
+
 _CALL = re.compile(r"om:?\s*", re.IGNORECASE)
 
 
@@ -52,6 +55,7 @@ def pack(
     turns: Sequence[Turn],
     *,
     summaries: Sequence[Summary] = (),
+    names: Names = NOBODY,
     window_tokens: int,
     reply_tokens: int,
     budget_tokens: int,
@@ -74,6 +78,7 @@ def pack(
         hits: What was found, in rank order.
         turns: The last turns of the chat, oldest first, in the order of their source.
         summaries: What a model made of the partitions' sources, the most wanted first.
+        names: Of the two who talk; they stand in the system text.
         window_tokens: What will be asked of the model, for the receipt.
         reply_tokens: How many of them the reply may take.
         budget_tokens: The most that the prompt may take.
@@ -93,6 +98,7 @@ def pack(
         turns=_without_the_message(turns, message),
         hits=hits,
         summaries=summaries,
+        names=names,
     )
     packing.check_message()
     packing.reserve()
@@ -116,6 +122,7 @@ class _Packing:
     turns: Sequence[Turn]
     hits: Sequence[Hit]
     summaries: Sequence[Summary]
+    names: Names
     first_turn: int = 0
     taken: list[Hit] = field(default_factory=list)
     labelled: set[tuple[str, int]] = field(default_factory=set)
@@ -139,6 +146,7 @@ class _Packing:
             turns=self.turns[self.first_turn if first_turn is None else first_turn :],
             hits=self.taken if hits is None else hits,
             summaries=self.told if told is None else told,
+            names=self.names,
             neutralise=self.meter.neutralise,
         )
 
@@ -309,7 +317,8 @@ class _Packing:
         with_turns = cost(self.messages(hits=(), told=()))
         with_summaries = cost(self.messages(hits=()))
         whole = cost(self.messages())
-        system, said = self.meter.count(SYSTEM), self.meter.count(self.said)
+        system = self.meter.count(rules(self.names, self.meter.neutralise))
+        said = self.meter.count(self.said)
         return (
             BillItem(part="system", tokens=system),
             BillItem(part="conversation", tokens=with_turns - bare),

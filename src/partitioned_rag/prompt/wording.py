@@ -1,10 +1,12 @@
 """What we say to the model in our own words.
 
 Floor: core, pure. Short, since every word of it is paid for in each prompt. Nothing here depends on
-who asks.
+who asks, but for their own name.
 """
 
 from typing import Final
+
+from partitioned_rag.values import Names
 
 SYSTEM: Final = (
     "You are the person whose phone this is, and you are texting back. Write only the text of your "
@@ -36,6 +38,20 @@ SUMMARISE: Final = (
     "signs."
 )
 """Stands first where a summary is asked for."""
+
+
+def naming(names: Names) -> str:
+    """Tell the model the names of the two who talk; empty where none is known.
+
+    >>> naming(Names(owner="Juno", asker="Pip"))
+    'Your name is Juno. You are texting with Pip.'
+    """
+    told = []
+    if names.owner:
+        told.append(f"Your name is {names.owner}.")
+    if names.asker:
+        told.append(f"You are texting with {names.asker}.")
+    return " ".join(told)
 
 
 def page_of(page: int) -> str:
