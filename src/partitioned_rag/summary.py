@@ -15,10 +15,10 @@ from partitioned_rag.errors import ContextLengthError
 from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.composing import compose, to_summarise
 from partitioned_rag.prompt.meter import Meter
+from partitioned_rag.prompt.packing import NOBODY
 from partitioned_rag.units import UNIT_TOKENS, Unit, halves, ids_of, text_of, units
 from partitioned_rag.values import (
     Message,
-    Names,
     PartitionId,
     PartitionSummaries,
     Summary,
@@ -155,7 +155,7 @@ def _asked(
 
 def _fits(partition: Partition, meter: Meter, whole_tokens: int) -> bool:
     """Say whether all of a partition would stand in a prompt anyway."""
-    room = whole_tokens - meter.cost(compose("", names=Names(), neutralise=meter.neutralise))
+    room = whole_tokens - meter.cost(compose("", names=NOBODY, neutralise=meter.neutralise))
     held = partition.everything(at_most_chars=max(0, room) * MOST_CHARS_PER_TOKEN)
     return held is not None and sum(meter.count(each.text) for each in held) <= room
 

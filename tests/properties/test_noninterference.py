@@ -5,12 +5,13 @@ from functools import partial
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.byte_model import BYTES, byte_tokens
 from tests.ollama_double import OllamaDouble
 from tests.properties.engines import RealEngine
 from tests.properties.noninterference import check_noninterference
-from tests.strategies import Pair, examples, sentences, stories_equal_for, worlds_equal_for
+from tests.strategies import Pair, Story, examples, sentences, stories_equal_for, worlds_equal_for
 
 FRIEND = "friend"
 
@@ -43,6 +44,42 @@ def test_an_audience_of_two_feels_nothing_of_what_only_one_may_read(
     pair: Pair, question: str
 ) -> None:
     check_noninterference(RealEngine, *pair, contacts=[FRIEND, "mallory"], question=question)
+
+
+MINE = 'owner = "Juno"\n[contacts.friend]\nname = "Pip"\naliases = ["pip@example.org"]\n'
+OTHERS = st.sampled_from(
+    [
+        "",
+        '[contacts.mallory]\nname = "Mallory"\n',
+        '[contacts.mallory]\naliases = ["oscar", "frien"]\nmax_per_hour = 1\n',
+        '[contacts.15551234567]\nalso = ["Pip"]\naliases = ["mallory", "p@example.org"]\n',
+    ]
+)
+
+
+@pytest.mark.slow
+@examples(20)
+@given(worlds_equal_for(FRIEND), OTHERS, OTHERS, sentences())
+def test_what_the_owner_writes_of_neighbours_changes_nothing(
+    pair: Pair, one: str, other: str, question: str
+) -> None:
+    first, second = (
+        Story({**story.world, "contacts.toml": (MINE + others).encode()}, story.rounds)
+        for story, others in zip(pair, (one, other), strict=True)
+    )
+    check_noninterference(RealEngine, first, second, contacts=[FRIEND], question=question)
+    check_noninterference(RealEngine, first, second, contacts=[], question=question)
+
+
+@pytest.mark.slow
+@examples(10)
+@given(worlds_equal_for("public"), sentences())
+def test_a_broken_contacts_file_changes_nothing_for_the_public(pair: Pair, question: str) -> None:
+    first, second = (
+        Story({**story.world, "contacts.toml": text}, story.rounds)
+        for story, text in zip(pair, (MINE.encode(), b"broken"), strict=True)
+    )
+    check_noninterference(RealEngine, first, second, contacts=[], question=question)
 
 
 @pytest.fixture(scope="module")
