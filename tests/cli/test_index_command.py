@@ -18,7 +18,7 @@ def partitions(result: Mapping[str, object]) -> dict[str, dict[str, object]]:
 
 def test_the_contract(prag: Prag, folder: Path) -> None:
     result = prag("index", "--json").json()
-    assert set(result) == {"box", "partitions", "skipped", "seconds"}
+    assert set(result) == {"box", "partitions", "skipped", "seconds", "contacts_error"}
     assert result["box"] == str(folder)
     rows = partitions(result)
     assert list(rows) == ["public", PHONE, FRIEND]

@@ -15,7 +15,7 @@ def test_the_contract(prag: Prag, folder: Path) -> None:
     (folder / "public" / "new.txt").write_text("new\n")
     result = prag("status", "--json").json()
     assert set(result) == {
-        *("box", "index", "embedder", "embedder_version", "index_bytes"),
+        *("box", "index", "embedder", "embedder_version", "index_bytes", "contacts_error"),
         *("partitions", "skipped", "ollama"),
     }
     assert result["box"] == str(folder)

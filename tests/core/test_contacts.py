@@ -59,6 +59,8 @@ WRONG = {
     "alias given twice": "[contacts.a]\naliases = ['x', 'x'] #!",
     "alias that is reserved": "[contacts.a]\naliases = ['public'] #!",
     "first of two": "x = 1 #!\ny = 2",
+    "before a long list":
+        "x = 1 #!\n[contacts.a]\naliases = [" + ",\n".join(f"'{n}'" for n in range(20)) + "]\n",
     "after a text that looks like keys":
         'owner = "Juno"\n[contacts.a]\nname = """\\\n  A\\\n  """\nx = 1 #!\n',
     "list of several lines": "[contacts.a]\naliases = [ #!\n'x',\n\n'a',\n]\n[contacts.b]\n",
