@@ -1,5 +1,7 @@
 """The files in which tokenizers are kept: right, or not there."""
 
+import hashlib
+import json
 import stat
 from pathlib import Path
 
@@ -7,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioned_rag.errors import TokenizerError
-from partitioned_rag.tokens import tokenizer
-from partitioned_rag.tokens.cache import load, store
+from partitioned_rag.tokens import cache, tokenizer
+from partitioned_rag.tokens.cache import load
 from tests.strategies import examples
 from tests.tokens import small
 from tests.tokens.test_laws import texts
 
 families = pytest.mark.parametrize("name", list(small.FAMILIES))
 DIGEST = "sha256:0123"
+
+
+def store(folder: Path, digest: str, info: small.ModelInfo) -> None:
+    cache.store(folder, digest, info, tokenizer(info))
 
 
 @families
@@ -48,6 +53,40 @@ def test_a_damaged_file_is_no_file(name: str, data: st.DataObject, tmp_path: Pat
             assert load(tmp_path, DIGEST) is None
 
 
+@pytest.mark.parametrize("studied", [[-1], [10_000], [True], ["1"], [1.0], {"1": 2}, "12", 5])
+def test_what_was_found_out_of_another_vocabulary_makes_a_file_none(
+    studied: object, tmp_path: Path
+) -> None:
+    info = small.byte_bpe()
+    store(tmp_path, DIGEST, info)
+    (path,) = tmp_path.iterdir()
+    start = len(cache.FORMAT) + hashlib.sha256().digest_size
+    head, rest = path.read_bytes()[start:].split(b"\n", 1)
+    for found in (json.loads(head)["studied"], studied):
+        changed = json.dumps(json.loads(head) | {"studied": found}).encode() + b"\n" + rest
+        path.write_bytes(cache.FORMAT + hashlib.sha256(changed).digest() + changed)
+        assert (load(tmp_path, DIGEST) is None) is (found == studied)
+
+
+def test_what_was_found_out_is_found_out_once(tmp_path: Path) -> None:
+    info = small.byte_bpe()
+    made = tokenizer(info)
+    cache.store(tmp_path, DIGEST, info, made)
+    loaded = load(tmp_path, DIGEST)
+    assert loaded is not None
+    assert loaded.studied == made.studied == tokenizer(info).study()
+    assert tokenizer(info).studied is None
+
+
+def test_a_server_cannot_say_what_was_found_out(tmp_path: Path) -> None:
+    info = small.byte_bpe() | {"studied": [], "parted": [], "tokenizer.ggml.studied": []}
+    assert tokenizer(info).studied is None
+    store(tmp_path, DIGEST, info)
+    loaded = load(tmp_path, DIGEST)
+    assert loaded is not None
+    assert loaded.studied == tokenizer(small.byte_bpe()).study()
+
+
 def test_a_file_is_found_by_the_digest_it_was_stored_under_alone(tmp_path: Path) -> None:
     store(tmp_path, DIGEST, small.gemma4())
     assert load(tmp_path, "sha256:4567") is None
@@ -71,12 +110,6 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     store(tmp_path, DIGEST, small.gemma4())
     (path,) = tmp_path.iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_what_cannot_be_rebuilt_is_not_stored(tmp_path: Path) -> None:
-    with pytest.raises(TokenizerError):
-        store(tmp_path, DIGEST, small.byte_bpe("made-up"))
-    assert not list(tmp_path.iterdir())
 
 
 def test_only_what_the_tokenizer_needs_is_stored(tmp_path: Path) -> None:

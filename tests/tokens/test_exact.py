@@ -26,7 +26,9 @@ def cases() -> list[dict[str, Any]]:
 
 def rebuilt(name: str) -> Tokenizer:
     with gzip.open(DATA / f"{name}.json.gz", "rt", encoding="utf-8") as file:
-        return tokenizer(json.load(file)["model_info"])
+        made = tokenizer(json.load(file)["model_info"])
+    made.study()  # as all are that come from the cache
+    return made
 
 
 def checksum(ids: list[int]) -> int:

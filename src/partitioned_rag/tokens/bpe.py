@@ -6,11 +6,11 @@ as the alphabet; llama.cpp for what is done where a vocabulary has gaps.
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from functools import partial
 from typing import Final
 
 from partitioned_rag.tokens.cutting import cutter, pairs_joined
-from partitioned_rag.tokens.merging import merge
+from partitioned_rag.tokens.merging import Merger
 from partitioned_rag.tokens.model_info import Vocabulary, cannot_rebuild, end, frame
 from partitioned_rag.tokens.pre_rules import RULES
 from partitioned_rag.tokens.pretokenize import splitter
@@ -39,27 +39,17 @@ class ByteBPE:
             raise cannot_rebuild(f"the pre-tokenizer '{pre}' is not known", where=pre)
         self.split = splitter(rules)
         self.frame = frame(vocabulary, bos=11, eos=11, begins=rules.starts_text, ends=False)
-        self._takes_whole_words = rules.takes_whole_words
-        self._ids = vocabulary.ids
-        self._ranks = ranks(vocabulary)
+        self.merger = Merger(
+            vocabulary.ids,
+            ranks(vocabulary),
+            glue=" ",
+            parted=frozenset() if rules.takes_whole_words else vocabulary.parted,
+            spell=partial(_spelt_in_ascii, vocabulary.ids),
+        )
 
     def encode(self, word: str) -> Sequence[int]:
         """Give the ids of a word."""
-        letters = word.encode().decode("latin-1").translate(_BYTE_LETTERS)
-        if self._takes_whole_words and (whole := self._ids.get(letters)) is not None:
-            return (whole,)
-        symbols = merge(list(letters), self._ranks, glue=" ")
-        try:
-            return [*map(self._ids.__getitem__, symbols)]
-        except KeyError:
-            return [*chain.from_iterable(map(self._id_or_ids, symbols))]
-
-    def _id_or_ids(self, symbol: str) -> Sequence[int]:
-        """Give a symbol's id, or those of its bytes: llama.cpp drops what has none."""
-        if symbol in self._ids:
-            return (self._ids[symbol],)
-        # It looks up the bytes of the stand-ins, so that only those in ASCII can be found.
-        return [self._ids[each] for each in symbol if each.isascii() and each in self._ids]
+        return self.merger.encode(word.encode().decode("latin-1").translate(_BYTE_LETTERS))
 
 
 class LineBPE:
@@ -70,7 +60,13 @@ class LineBPE:
         _, after = frame(vocabulary, bos=default, eos=default, begins=False, ends=False)
         self.frame = (end(vocabulary, "bos", default), after)  # whatever the model says
         self._ids = vocabulary.ids
-        self._ranks = ranks(vocabulary)
+        self.merger = Merger(
+            vocabulary.ids,
+            ranks(vocabulary),
+            glue=" ",
+            parted=vocabulary.parted,
+            spell=partial(_spelt_in_bytes, vocabulary.ids),
+        )
         self._cut = cutter(pairs_joined(vocabulary.merges))
 
     def split(self, text: str) -> Sequence[str]:
@@ -84,14 +80,18 @@ class LineBPE:
         """Give the ids of what `split` cut."""
         if word[0] == "\n" and (whole := self._ids.get(word)) is not None:
             return (whole,)
-        ids: list[int] = []
-        for symbol in merge(list(word), self._ranks, glue=" "):
-            if (id_ := self._ids.get(symbol)) is not None:
-                ids.append(id_)
-            else:  # by its bytes; one that has no token is dropped
-                spelt = (byte_token(byte) for byte in symbol.encode())
-                ids += [self._ids[each] for each in spelt if each in self._ids]
-        return ids
+        return self.merger.encode(word)
+
+
+def _spelt_in_ascii(ids: Mapping[str, int], symbol: str) -> Sequence[int]:
+    """Give the ids of the bytes of what is no token: llama.cpp drops what has none."""
+    # It looks up the bytes of the stand-ins, so that only those in ASCII can be found.
+    return [ids[each] for each in symbol if each.isascii() and each in ids]
+
+
+def _spelt_in_bytes(ids: Mapping[str, int], symbol: str) -> Sequence[int]:
+    """Give the ids of the bytes of what is no token; one that has none is dropped."""
+    return [ids[each] for each in map(byte_token, symbol.encode()) if each in ids]
 
 
 def ranks(vocabulary: Vocabulary) -> Mapping[str, int]:

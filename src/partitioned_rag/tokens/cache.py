@@ -1,14 +1,15 @@
 """Keeps what models say of their tokenizers on disk, so that a server is asked once for each.
 
-Floor: edge. A file holds nothing but what came from the server, packed: from a question or a folder
-it could not hold anything. What is not whole, or of another format, is no file at all.
+Floor: edge. A file holds nothing but what came from the server, packed, and what follows from that
+alone: from a question or a folder it could not hold anything. What is not whole, or of another
+format, is no file at all.
 """
 
 import hashlib
 import json
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from partitioned_rag.errors import TokenizerError
 from partitioned_rag.tokens.exact import Tokenizer, tokenizer
 from partitioned_rag.tokens.model_info import PREFIX
 
-FORMAT: Final = b"partitioned_rag tokenizer 1\n"
+FORMAT: Final = b"partitioned_rag tokenizer 2\n"
 """Another number is another format: files of an older one are made anew."""
 
 _KEPT: Final = ("general.name", "general.architecture")
@@ -47,25 +48,28 @@ def load(folder: Path, digest: str) -> Tokenizer | None:
     """
     try:
         raw = _path(folder, digest).read_bytes()
-        return tokenizer(_unpacked(raw, digest))
+        info, studied = _unpacked(raw, digest)
+        return tokenizer(info, studied=studied)
     except (OSError, ValueError, TokenizerError):
         return None
 
 
-def store(folder: Path, digest: str, model_info: Mapping[str, object]) -> None:
+def store(folder: Path, digest: str, model_info: Mapping[str, object], made: Tokenizer) -> None:
     """Keep what a server says of a model's tokenizer; an earlier file of it is replaced.
+
+    The tokenizer is studied for it, so that it is never studied again.
 
     Args:
         folder: As in `load`; exists.
         digest: As in `load`.
         model_info: As `tokenizer` takes it; of other things nothing is kept.
+        made: What `tokenizer` made of it.
 
     Raises:
-        TokenizerError: `tokenizer` cannot rebuild it either.
         OSError: The file cannot be written.
     """
-    tokenizer(model_info)
-    write_whole(_path(folder, digest), _packed(model_info, digest))
+    studied = made.study()
+    write_whole(_path(folder, digest), _packed(model_info, digest, studied))
 
 
 def _path(folder: Path, digest: str) -> Path:
@@ -73,7 +77,7 @@ def _path(folder: Path, digest: str) -> Path:
     return folder / f"{hashlib.sha256(digest.encode()).hexdigest()}.tokenizer"
 
 
-def _packed(model_info: Mapping[str, object], digest: str) -> bytes:
+def _packed(model_info: Mapping[str, object], digest: str, studied: Set[int] | None) -> bytes:
     """Pack what is needed: a line of JSON, then the long arrays in the order it lists them."""
     info = {k: v for k, v in model_info.items() if k in _KEPT or k.startswith(PREFIX)}
     sections: list[bytes] = []
@@ -84,13 +88,19 @@ def _packed(model_info: Mapping[str, object], digest: str) -> bytes:
             del info[key]
             sections.append(section)
             packed.append((key, kind, len(section)))
-    head = {"digest": digest, "order": sys.byteorder, "packed": packed, "info": info}
+    head = {
+        "digest": digest,
+        "order": sys.byteorder,
+        "packed": packed,
+        "info": info,
+        "studied": None if studied is None else sorted(studied),
+    }
     body = b"\n".join([json.dumps(head).encode(), b"".join(sections)])
     return FORMAT + hashlib.sha256(body).digest() + body
 
 
-def _unpacked(raw: bytes, digest: str) -> Mapping[str, object]:
-    """Do the reverse.
+def _unpacked(raw: bytes, digest: str) -> tuple[Mapping[str, object], object]:
+    """Do the reverse: what the server said, and what was found out.
 
     Raises:
         ValueError: It is not what `_packed` made, to the last bit, of the model of this digest.
@@ -111,7 +121,7 @@ def _unpacked(raw: bytes, digest: str) -> Mapping[str, object]:
             if kind == _STRINGS
             else array(kind, section).tolist()
         )
-    return info
+    return info, head["studied"]
 
 
 def _section(value: object, kind: str) -> bytes | None:

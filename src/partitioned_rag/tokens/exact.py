@@ -5,11 +5,12 @@ which Ollama runs its models, gives for it; what cannot be rebuilt is refused, n
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import chain
 from typing import Final, Protocol
 
 from partitioned_rag.tokens.bpe import LINE_PRE, ByteBPE, LineBPE
+from partitioned_rag.tokens.merging import Merger
 from partitioned_rag.tokens.model_info import Frame, Vocabulary, cannot_rebuild, read
 from partitioned_rag.tokens.sentencepiece import SentencePiece
 from partitioned_rag.tokens.special import SpecialTokens
@@ -29,6 +30,10 @@ class _Words(Protocol):
     @property
     def frame(self) -> Frame:
         """The ids that begin and end a text."""
+
+    @property
+    def merger(self) -> Merger | None:
+        """What joins the symbols of a piece, in families that do so."""
 
     def split(self, text: str) -> Sequence[str]:
         """Cut a text into pieces that are tokenized apart."""
@@ -131,6 +136,24 @@ class Tokenizer:
 
         return count
 
+    @property
+    def studied(self) -> Set[int] | None:
+        """What `study` found out; None if it has not been asked, or if nothing is merged."""
+        merger = self._words.merger
+        return None if merger is None else merger.parted
+
+    def study(self) -> Set[int] | None:
+        """Find out which tokens merging does not give, and so be quicker from now on.
+
+        It takes a second or two, and changes no count.
+
+        Returns:
+            What spares another tokenizer of the same vocabulary that time.
+        """
+        if self._words.merger is not None:
+            self._words.merger.study()
+        return self.studied
+
     def _parts(self, text: str, *, special: bool) -> Sequence[str | int]:
         if not text.isascii():
             text = _SURROGATE.sub("\ufffd", text)
@@ -144,7 +167,7 @@ class Tokenizer:
         ]
 
 
-def tokenizer(model_info: Mapping[str, object]) -> Tokenizer:
+def tokenizer(model_info: Mapping[str, object], *, studied: object = None) -> Tokenizer:
     """Rebuild a model's tokenizer.
 
     Which one it is, is read from the arrays, never from the model's name. Known are byte pair
@@ -154,12 +177,14 @@ def tokenizer(model_info: Mapping[str, object]) -> Tokenizer:
     Args:
         model_info: The object of that name in the answer of `POST /api/show` with `verbose`,
             which alone holds the arrays, as JSON decodes it.
+        studied: What `Tokenizer.study` once gave for the same vocabulary. It is not for a server
+            to say.
 
     Raises:
         TokenizerError: It is of a kind that is not known here, or its arrays are missing or make
             no sense.
     """
-    return Tokenizer(read(model_info))
+    return Tokenizer(read(model_info, parted=studied))
 
 
 def _family(vocabulary: Vocabulary) -> _Words:

@@ -6,12 +6,69 @@ Subword Units", ACL 2016; SentencePiece's "BPE" does the same with the scores of
 
 import heapq
 import math
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence, Set
+from itertools import chain, pairwise, repeat
 from typing import Final
 
 SHORT_SYMBOLS: Final = 48
 """Up to this many, looking through all pairs is faster than a heap; beyond, it grows quadratic."""
+
+
+class Merger:
+    """Gives the ids of words by what one vocabulary joins.
+
+    Most words are a token, and merging nearly always comes to that token, but slowly. Which tokens
+    it does not come to lies in the vocabulary alone: once that is known, the others are taken whole
+    with the same result. Until then every word is merged.
+
+    Attributes:
+        parted: The ids of the tokens that are not taken whole; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        ids: Mapping[str, int],
+        costs: Mapping[str, float],
+        *,
+        glue: str,
+        parted: Set[int] | None,
+        spell: Callable[[str], Sequence[int]],
+    ) -> None:
+        """Remember how to join.
+
+        Args:
+            ids: By token.
+            costs: As in `merge`.
+            glue: As in `merge`.
+            parted: What is known of the vocabulary.
+            spell: Gives the ids of a symbol that is no token.
+        """
+        self._ids, self._costs, self._glue, self._spell = ids, costs, glue, spell
+        self.parted = parted
+
+    def encode(self, word: str) -> Sequence[int]:
+        """Give the ids of a word, of which each character is a symbol to begin with."""
+        ids, parted = self._ids, self.parted
+        if parted is not None and (whole := ids.get(word)) is not None and whole not in parted:
+            return (whole,)
+        symbols = merge(list(word), self._costs, glue=self._glue)
+        try:
+            return [*map(ids.__getitem__, symbols)]
+        except KeyError:
+            return [*chain.from_iterable(map(self._id_or_ids, symbols))]
+
+    def _id_or_ids(self, symbol: str) -> Sequence[int]:
+        return (self._ids[symbol],) if symbol in self._ids else self._spell(symbol)
+
+    def study(self) -> Set[int]:
+        """Find out which tokens merging parts, which takes a second or two, unless it is known."""
+        if self.parted is None:
+            self.parted = frozenset(
+                id_
+                for token, id_ in self._ids.items()
+                if len(merge(list(token), self._costs, glue=self._glue)) > 1
+            )
+        return self.parted
 
 
 def merge(symbols: list[str], costs: Mapping[str, float], *, glue: str) -> list[str]:
@@ -30,15 +87,15 @@ def merge(symbols: list[str], costs: Mapping[str, float], *, glue: str) -> list[
     if len(symbols) > SHORT_SYMBOLS:
         return _merge_many(symbols, costs, glue)
     cost = costs.get
-    pairs = [cost(f"{a}{glue}{b}", math.inf) for a, b in pairwise(symbols)]
+    pairs = [*map(cost, map(glue.join, pairwise(symbols)), repeat(math.inf))]
     while pairs and (least := min(pairs)) < math.inf:
         i = pairs.index(least)
-        symbols[i : i + 2] = [symbols[i] + symbols[i + 1]]
         del pairs[i]
+        symbols[i] = joint = symbols[i] + symbols.pop(i + 1)
         if i:
-            pairs[i - 1] = cost(f"{symbols[i - 1]}{glue}{symbols[i]}", math.inf)
+            pairs[i - 1] = cost(f"{symbols[i - 1]}{glue}{joint}", math.inf)
         if i < len(pairs):
-            pairs[i] = cost(f"{symbols[i]}{glue}{symbols[i + 1]}", math.inf)
+            pairs[i] = cost(f"{joint}{glue}{symbols[i + 1]}", math.inf)
     return symbols
 
 

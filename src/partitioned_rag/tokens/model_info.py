@@ -8,7 +8,7 @@ import base64
 import binascii
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, TypeGuard, TypeVar
@@ -48,6 +48,8 @@ class Vocabulary:
         scores: By id, rounded to single precision; empty if the model gives none.
         merges: `left right`, the most urgent first; empty if the model gives none.
         charsmap: SentencePiece's table of normalisation, as bytes; empty if there is none.
+        parted: The tokens that merging their own letters does not give; None if that is not known.
+            Never a server's word: it is found out here.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Vocabulary:
     scores: Sequence[float] = field(repr=False)
     merges: Sequence[str] = field(repr=False)
     charsmap: bytes = field(repr=False)
+    parted: Set[int] | None = field(repr=False)
     _info: Mapping[str, object] = field(repr=False)
 
     def switch(self, key: str, *, default: bool) -> bool:
@@ -80,8 +83,12 @@ class Vocabulary:
         return None
 
 
-def read(model_info: Mapping[str, object]) -> Vocabulary:
+def read(model_info: Mapping[str, object], *, parted: object = None) -> Vocabulary:
     """Read the `model_info` of `POST /api/show`, as the JSON of a verbose answer decodes.
+
+    Args:
+        model_info: What the server says.
+        parted: What `Tokenizer.study` found out of the same vocabulary, if it has been asked.
 
     Raises:
         TokenizerError: Something that is needed is missing, null, of another type, or of another
@@ -105,6 +112,7 @@ def read(model_info: Mapping[str, object]) -> Vocabulary:
         scores=_scores(model_info, len(tokens)),
         merges=_strings(model_info, "merges"),
         charsmap=_charsmap(model_info),
+        parted=None if parted is None else _ids_of(parted, len(tokens)),
         _info=model_info,
     )
 
@@ -201,6 +209,14 @@ def _scores(info: Mapping[str, object], tokens: int) -> Sequence[float]:
     if not all(map(math.isfinite, scores)):  # type: ignore[arg-type]
         raise _wrong(PREFIX + "scores", "holds a number out of range")
     return scores  # type: ignore[return-value]
+
+
+def _ids_of(values: object, tokens: int) -> Set[int]:
+    if not isinstance(values, list | tuple | Set):
+        raise _wrong("the tokens that merging parts", "are no list")
+    if not _are(tuple(values), int) or not all(0 <= each < tokens for each in values):
+        raise _wrong("the tokens that merging parts", "hold what is no id")
+    return frozenset(values)
 
 
 def _are(values: Sequence[object], type_: type[T]) -> TypeGuard[Sequence[T]]:

@@ -119,18 +119,18 @@ class Models:
             except TokenizerError as error:
                 log.warning("model %s: counts will not be exact: %s", model, error)
             else:
-                self._keep(digest, vocabulary)
+                self._keep(digest, vocabulary, rebuilt)
         known = _Known(info=ollama.show(model), tokenizer=rebuilt)
         for old in list(self._known)[: 1 - KEPT_AT_MOST]:
             self._known.pop(old, None)
         self._known[digest] = known
         return known
 
-    def _keep(self, digest: str, vocabulary: Mapping[str, object]) -> None:
+    def _keep(self, digest: str, vocabulary: Mapping[str, object], rebuilt: Tokenizer) -> None:
         """Spare the server the next question; what cannot be kept is only asked for again."""
         if self._folder.is_dir():
             try:
-                cache.store(self._folder, digest, vocabulary)
+                cache.store(self._folder, digest, vocabulary, rebuilt)
             except OSError as error:
                 log.warning("a tokenizer cannot be kept: %s", error.strerror)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from partitioned_rag.tokens.bpe import SPACE, byte_token
 from partitioned_rag.tokens.cutting import cutter, pairs_within
-from partitioned_rag.tokens.merging import merge
+from partitioned_rag.tokens.merging import Merger
 from partitioned_rag.tokens.model_info import Vocabulary, cannot_rebuild, frame
 
 
@@ -19,12 +19,8 @@ class SentencePiece:
     def __init__(self, vocabulary: Vocabulary) -> None:
         ids = vocabulary.ids
         scores = vocabulary.scores or (0.0,) * len(ids)
-        self.frame = frame(vocabulary, bos=1, eos=2, begins=True, ends=False)
-        self._ids = ids
-        self._costs = {token: -scores[id_] for token, id_ in ids.items()}
-        self._cut = cutter(pairs_within(vocabulary.tokens))
         try:
-            self._bytes = [
+            of_bytes = [
                 ids[spelt] if (spelt := byte_token(byte)) in ids else ids[chr(byte)]
                 for byte in range(0x100)
             ]
@@ -32,6 +28,15 @@ class SentencePiece:
             raise cannot_rebuild(
                 "the model's tokenizer has no token for some bytes", where=vocabulary.model
             ) from error
+        self.frame = frame(vocabulary, bos=1, eos=2, begins=True, ends=False)
+        self.merger = Merger(
+            ids,
+            {token: -scores[id_] for token, id_ in ids.items()},
+            glue="",
+            parted=vocabulary.parted,
+            spell=lambda symbol: [of_bytes[byte] for byte in symbol.encode()],
+        )
+        self._cut = cutter(pairs_within(vocabulary.tokens))
 
     def split(self, text: str) -> Sequence[str]:
         """Cut a text where nothing can be joined, with spaces made visible."""
@@ -39,10 +44,4 @@ class SentencePiece:
 
     def encode(self, word: str) -> Sequence[int]:
         """Give the ids of what `split` cut."""
-        ids: list[int] = []
-        for symbol in merge(list(word), self._costs, glue=""):
-            if (id_ := self._ids.get(symbol)) is not None:
-                ids.append(id_)
-            else:
-                ids += [self._bytes[byte] for byte in symbol.encode()]
-        return ids
+        return self.merger.encode(word)

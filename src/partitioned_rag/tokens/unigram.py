@@ -26,6 +26,8 @@ _SINGLE_BITS: Final = 24
 class Unigram:
     """Cuts a text into the tokens whose scores add up to most."""
 
+    merger: Final = None
+
     def __init__(self, vocabulary: Vocabulary) -> None:
         unknown = vocabulary.id("unknown_token_id", 2)
         if unknown is None:

@@ -30,6 +30,8 @@ _HAN = (
 class WordPiece:
     """Takes the longest token that begins each rest of a word; a word that has none is unknown."""
 
+    merger: Final = None
+
     def __init__(self, vocabulary: Vocabulary) -> None:
         begin = vocabulary.id("bos_token_id", 101)
         end = vocabulary.id("seperator_token_id", 102)  # so misspelt in the file
