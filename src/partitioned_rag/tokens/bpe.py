@@ -49,6 +49,8 @@ class ByteBPE:
 
     def encode(self, word: str) -> Sequence[int]:
         """Give the ids of a word."""
+        if word.isascii() and word.isprintable():  # as most are: their bytes have no other letters
+            return self.merger.encode(word.replace(" ", _BYTE_LETTERS[ord(" ")]))
         return self.merger.encode(word.encode().decode("latin-1").translate(_BYTE_LETTERS))
 
 
