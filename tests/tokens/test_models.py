@@ -102,6 +102,7 @@ def test_without_a_tokenizer_counts_are_calibrated_and_without_counts_they_are_e
         calibrated = Models(tmp_path, window_tokens=None).at_hand(ollama, MODEL).meter
         assert calibrated.kind is CountKind.CALIBRATED
         assert calibrated.cost(messages) >= counted_by(told_nothing, messages)
+        assert not list(tmp_path.iterdir())  # what cannot be rebuilt is not kept
     with OllamaDouble(counts_prompts=False) as silent, Ollama(silent.host) as ollama:
         estimated = Models(tmp_path, window_tokens=None).at_hand(ollama, MODEL).meter
         assert estimated.kind is CountKind.ESTIMATED
