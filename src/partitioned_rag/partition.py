@@ -167,12 +167,9 @@ class Partition:
             vector: The question's.
             limit: The most there will be; best first.
         """
-
-        def find(store: Store) -> list[Candidate]:
-            self._catch_up(store)
-            return store.nearest(vector, limit=limit) if store.counts()[1] else []
-
-        return self._with_store(find)
+        return self._up_to_date(
+            lambda store: store.nearest(vector, limit=limit) if store.counts()[1] else []
+        )
 
     def everything(self, *, at_most_chars: int) -> list[Candidate] | None:
         """Give every chunk of the folder as it is now, in the order of sources and places.
@@ -180,12 +177,9 @@ class Partition:
         Returns:
             None if they are more than so many characters together. Nothing is scored.
         """
-
-        def give(store: Store) -> list[Candidate] | None:
-            self._catch_up(store)
-            return store.everything() if store.chars() <= at_most_chars else None
-
-        return self._with_store(give)
+        return self._up_to_date(
+            lambda store: store.everything() if store.chars() <= at_most_chars else None
+        )
 
     def is_current(self, paths: Iterable[str]) -> bool:
         """Say whether sources are, at this moment, what the last sync made of them.
@@ -209,11 +203,9 @@ class Partition:
         """
         wanted = list(quotes)
 
-        def check(store: Store) -> bool:
-            self._catch_up(store)
-            return all(_stands(quote, text, store) for quote, text in wanted)
-
-        return self._with_store(check) if wanted else True
+        return not wanted or self._up_to_date(
+            lambda store: all(_stands(quote, text, store) for quote, text in wanted)
+        )
 
     def recent_turns(self, *, limit: int) -> list[Turn]:
         """Read the last turns of the partition's own chat, oldest first."""
@@ -254,13 +246,6 @@ class Partition:
     def keeps(self, summaries: Collection[Summary]) -> bool:
         """Say whether summaries are still those of the folder as it is now."""
         return not summaries or set(summaries) <= set(self.summaries())
-
-    def _up_to_date(self, work: Callable[[Store], T]) -> T:
-        def caught_up(store: Store) -> T:
-            self._catch_up(store)
-            return work(store)
-
-        return self._with_store(caught_up)
 
     # ------------------------------------------------------------ its state
 
@@ -368,6 +353,15 @@ class Partition:
         return readers.content_sha256(path) == indexed.content_sha256
 
     # ------------------------------------------------------------ the index
+
+    def _up_to_date(self, work: Callable[[Store], T]) -> T:
+        """Do something with the index once it is as the folder is now."""
+
+        def caught_up(store: Store) -> T:
+            self._catch_up(store)
+            return work(store)
+
+        return self._with_store(caught_up)
 
     def _catch_up(self, store: Store) -> None:
         """Bring the index up to date where nobody reads the report."""

@@ -53,10 +53,7 @@ def index(
     text = render.index(report, width=terminal.width_cells())
     failures = [each.error for each in report.partitions if each.error]
     if failures:
-        # What was done is told all the same, but not where a script would take it for the whole.
-        terminal.say(text.rstrip("\n"))
-        for failure in failures:
-            terminal.complain(failure)
+        terminal.complain_of_a_part(text, failures)
         context.exit(1)
     terminal.emit(shapes.encode(shapes.index(report)) if as_json else text)
 

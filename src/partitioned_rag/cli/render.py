@@ -212,21 +212,14 @@ def summarize(report: SummaryReport, *, width: int) -> str:
     lines = (
         _table(heads, rows, width=width) if rows else [f"no partitions in {visible(report.box)}"]
     )
-    discarded = sum(each.discarded for each in report.partitions)
-    too_long = sum(each.too_long for each in report.partitions)
-    if discarded:
-        lines += [
-            "",
-            *hung(f"{many(discarded, 'span')} changed meanwhile: run it again", width=width),
-        ]
-    if too_long:
-        lines += [
-            "",
-            *hung(f"{many(too_long, 'span')} too long for the model's window", width=width),
-        ]
-    cut = sum(each.cut for each in report.partitions)
-    if cut:
-        lines += ["", *hung(f"{many(cut, 'span')} the model did not finish", width=width)]
+    without = (
+        (sum(each.discarded for each in report.partitions), "changed meanwhile: run it again"),
+        (sum(each.too_long for each in report.partitions), "too long for the model's window"),
+        (sum(each.cut for each in report.partitions), "the model did not finish"),
+    )
+    for spans, why in without:
+        if spans:
+            lines += ["", *hung(f"{many(spans, 'span')} {why}", width=width)]
     made = sum(each.made for each in report.partitions)
     ending = f"by {visible(report.model)} in {report.seconds:.1f} s"
     did = many(made, "summary", "summaries") if made else "nothing had to be made,"

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 
 from partitioned_rag.cli import render
 from partitioned_rag.errors import WorkError
@@ -65,6 +66,18 @@ def note(text: str) -> None:
 def complain(text: str) -> None:
     """Tell the owner that something failed."""
     say(f"error: {text}")
+
+
+def complain_of_a_part(text: str, failures: Iterable[str]) -> None:
+    """Tell what was done where some of it failed; not where a script would take it for the whole.
+
+    Args:
+        text: What was done.
+        failures: What was not, a sentence each.
+    """
+    say(text.rstrip("\n"))
+    for failure in failures:
+        complain(failure)
 
 
 def abandon_stdout() -> None:

@@ -145,7 +145,7 @@ class Tokenizer:
     def study(self) -> Set[int] | None:
         """Find out which tokens merging does not give, and so be quicker from now on.
 
-        It takes a second or two, and changes no count.
+        It takes seconds for a large vocabulary, and changes no count.
 
         Returns:
             What spares another tokenizer of the same vocabulary that time.

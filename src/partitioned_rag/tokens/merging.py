@@ -61,7 +61,7 @@ class Merger:
         return (self._ids[symbol],) if symbol in self._ids else self._spell(symbol)
 
     def study(self) -> Set[int]:
-        """Find out which tokens merging parts, which takes a second or two, unless it is known."""
+        """Find out which tokens merging parts, which takes seconds, unless it is known."""
         if self.parted is None:
             self.parted = frozenset(
                 id_
