@@ -3,13 +3,14 @@
 import hashlib
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from partitioned_rag.tokens import cache, tokenizer
+from partitioned_rag.tokens import Tokenizer, cache, tokenizer
 from partitioned_rag.tokens.cache import load
 from tests.strategies import examples
 from tests.tokens import small
@@ -53,38 +54,87 @@ def test_a_damaged_file_is_no_file(name: str, data: st.DataObject, tmp_path: Pat
             assert load(tmp_path, DIGEST) is None
 
 
-@pytest.mark.parametrize("studied", [[-1], [10_000], [True], ["1"], [1.0], {"1": 2}, "12", 5])
-def test_what_was_found_out_of_another_vocabulary_makes_a_file_none(
-    studied: object, tmp_path: Path
+def in_another_order() -> small.ModelInfo:
+    """Describe a vocabulary whose ids do not say what is joined first."""
+    info = small.byte_bpe()
+    for key in ("tokenizer.ggml.tokens", "tokenizer.ggml.token_type"):
+        info[key] = info[key][::-1]
+    return info
+
+
+def with_a_joint_that_is_no_token() -> small.ModelInfo:
+    info = small.byte_bpe()
+    info["tokenizer.ggml.tokens"][info["tokenizer.ggml.tokens"].index("caf")] = "caff"
+    return info
+
+
+def with_odd_tokens() -> small.ModelInfo:
+    info = small.byte_bpe()
+    info["tokenizer.ggml.tokens"] += ["", "he", "wow", ""]
+    info["tokenizer.ggml.token_type"] += [small.NORMAL] * 4
+    return info
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *small.FAMILIES.values(),
+        in_another_order,
+        with_a_joint_that_is_no_token,
+        with_odd_tokens,
+    ],
+)
+@given(text=texts())
+@example(text="café the he [EMPTY_282] wow")
+def test_what_was_found_out_is_kept(
+    make: Callable[[], small.ModelInfo], text: str, tmp_path: Path
 ) -> None:
-    info = small.byte_bpe()
-    store(tmp_path, DIGEST, info)
-    (path,) = tmp_path.iterdir()
-    start = len(cache.FORMAT) + hashlib.sha256().digest_size
-    head, rest = path.read_bytes()[start:].split(b"\n", 1)
-    for found in (json.loads(head)["studied"], studied):
-        changed = json.dumps(json.loads(head) | {"studied": found}).encode() + b"\n" + rest
-        path.write_bytes(cache.FORMAT + hashlib.sha256(changed).digest() + changed)
-        assert (load(tmp_path, DIGEST) is None) is (found == studied)
-
-
-def test_what_was_found_out_is_found_out_once(tmp_path: Path) -> None:
-    info = small.byte_bpe()
+    info = make()
     made = tokenizer(info)
     cache.store(tmp_path, DIGEST, info, made)
     loaded = load(tmp_path, DIGEST)
     assert loaded is not None
-    assert loaded.studied == made.studied == tokenizer(info).study()
-    assert tokenizer(info).studied is None
+    assert by_cost(loaded) == by_cost(made)
+    assert loaded.ids(text) == made.ids(text)
+
+
+def by_cost(made: Tokenizer) -> list[str]:
+    joints = {joint: cost for joint, cost in (made.joints or {}).items() if len(joint) > 1}
+    return sorted(joints, key=joints.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"costs": [1.0]},
+        {"tokens that are no joints": ["xyzzy"]},
+        {"tokens that are no joints": 5},
+        {"joints that are no tokens": 5},
+    ],
+)
+def test_what_was_found_out_of_another_vocabulary_makes_a_file_none(
+    found: dict[str, object], tmp_path: Path
+) -> None:
+    store(tmp_path, DIGEST, small.byte_bpe())
+    (path,) = tmp_path.iterdir()
+    start = len(cache.FORMAT) + hashlib.sha256().digest_size
+    head, rest = path.read_bytes()[start:].split(b"\n", 1)
+    for other in ({}, found):
+        described = json.loads(head)
+        described["info"] |= other
+        changed = json.dumps(described).encode() + b"\n" + rest
+        path.write_bytes(cache.FORMAT + hashlib.sha256(changed).digest() + changed)
+        assert (load(tmp_path, DIGEST) is None) is (other == found)
 
 
 def test_a_server_cannot_say_what_was_found_out(tmp_path: Path) -> None:
-    info = small.byte_bpe() | {"studied": [], "parted": [], "tokenizer.ggml.studied": []}
-    assert tokenizer(info).studied is None
+    said = {"joints": {}, "costs": [], "tokens that are no joints": ["he"]}
+    info = small.byte_bpe() | said | {f"tokenizer.ggml.{key}": value for key, value in said.items()}
+    assert tokenizer(info).joints == tokenizer(small.byte_bpe()).joints
     store(tmp_path, DIGEST, info)
     loaded = load(tmp_path, DIGEST)
     assert loaded is not None
-    assert loaded.studied == tokenizer(small.byte_bpe()).study()
+    assert by_cost(loaded) == by_cost(tokenizer(small.byte_bpe()))
 
 
 def test_a_file_is_found_by_the_digest_it_was_stored_under_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from partitioned_rag.tokens import tokenizer
-from partitioned_rag.tokens.cutting import cutter, pairs_within
+from partitioned_rag.tokens.cutting import cutter, pairs_within, run_cutter
 from partitioned_rag.tokens.merging import SHORT_SYMBOLS, merge
 from partitioned_rag.tokens.pre_rules import RULES
 from partitioned_rag.tokens.pretokenize import splitter
@@ -138,6 +138,25 @@ def test_cutting_where_nothing_joins_changes_nothing(text: str, tokens: dict[str
     assert [symbol for word in words for symbol in merge(list(word), tokens, glue="")] == whole
 
 
+@given(
+    text=st.text("ab.-_é", max_size=80),
+    tokens=st.dictionaries(
+        st.one_of(
+            st.from_regex(r"_*([abé]*|[.-]*)", fullmatch=True, alphabet="ab.-_é"),
+            st.text("ab.-_é", max_size=4),
+        ),
+        st.integers(0, 3),
+        max_size=12,
+    ),
+)
+def test_cutting_into_runs_changes_nothing(text: str, tokens: dict[str, int]) -> None:
+    words = run_cutter(pairs_within(tokens), space="_")(text)
+    assert "".join(words) == text
+    assert [symbol for word in words for symbol in merge(list(word), tokens, glue="")] == merge(
+        list(text), tokens, glue=""
+    )
+
+
 @families
 @given(batch=st.lists(texts(), max_size=6))
 def test_what_was_counted_before_changes_no_count(name: str, batch: list[str]) -> None:
@@ -151,6 +170,8 @@ def test_a_tokenizer_remembers_no_word_of_anybody(name: str) -> None:
     made = tokenizer(small.FAMILIES[name]())
     made.count("the code is xyzzy4711, tell no one")
     made.ids("the code is xyzzy4711, tell no one")
+    for _ in range(2):
+        made.counter()("the code is xyzzy4711, tell no one")
     seen: set[int] = set()
     waiting: list[object] = [made]
     while waiting:

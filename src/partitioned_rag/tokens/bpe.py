@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from partitioned_rag.tokens.cutting import cutter, pairs_joined
+from partitioned_rag.tokens.cutting import pairs_within, run_cutter
+from partitioned_rag.tokens.joints import joints
 from partitioned_rag.tokens.merging import Merger
 from partitioned_rag.tokens.model_info import Vocabulary, cannot_rebuild, end, frame
 from partitioned_rag.tokens.pre_rules import RULES
@@ -21,6 +22,7 @@ _BYTE_LETTERS: Final = "".join(
     for byte in range(0x100)
 )
 """The visible character that stands for each byte: its own if it has one, else one from U+0100."""
+_SPACE_LETTER: Final = _BYTE_LETTERS[ord(" ")]
 
 SPACE: Final = "▁"
 """What stands for a space in vocabularies of SentencePiece's kind."""
@@ -41,17 +43,19 @@ class ByteBPE:
         self.frame = frame(vocabulary, bos=11, eos=11, begins=rules.starts_text, ends=False)
         self.merger = Merger(
             vocabulary.ids,
-            ranks(vocabulary),
-            glue=" ",
-            parted=frozenset() if rules.takes_whole_words else vocabulary.parted,
+            _joints(vocabulary),
             spell=partial(_spelt_in_ascii, vocabulary.ids),
+            takes_whole_words=rules.takes_whole_words,
+            alphabet=_BYTE_LETTERS,
         )
 
     def encode(self, word: str) -> Sequence[int]:
         """Give the ids of a word."""
-        if word.isascii() and word.isprintable():  # as most are: their bytes have no other letters
-            return self.merger.encode(word.replace(" ", _BYTE_LETTERS[ord(" ")]))
-        return self.merger.encode(word.encode().decode("latin-1").translate(_BYTE_LETTERS))
+        return self.merger.encode(_in_letters(word))
+
+    def count(self, word: str) -> int:
+        """Count the ids of a word."""
+        return self.merger.count(_in_letters(word))
 
 
 class LineBPE:
@@ -64,12 +68,10 @@ class LineBPE:
         self._ids = vocabulary.ids
         self.merger = Merger(
             vocabulary.ids,
-            ranks(vocabulary),
-            glue=" ",
-            parted=vocabulary.parted,
+            _joints(vocabulary),
             spell=partial(_spelt_in_bytes, vocabulary.ids),
         )
-        self._cut = cutter(pairs_joined(vocabulary.merges))
+        self._cut = run_cutter(pairs_within(self.merger.joints), space=SPACE)
 
     def split(self, text: str) -> Sequence[str]:
         """Cut a text into runs of line breaks, and the rest where nothing can be joined."""
@@ -84,6 +86,17 @@ class LineBPE:
             return (whole,)
         return self.merger.encode(word)
 
+    def count(self, word: str) -> int:
+        """Count the ids of what `split` cut."""
+        return len(self.encode(word))
+
+
+def _in_letters(word: str) -> str:
+    """Spell the bytes of a word."""
+    if word.isascii() and word.isprintable():  # as most are: their bytes have no other letters
+        return word.replace(" ", _SPACE_LETTER)
+    return word.encode().decode("latin-1").translate(_BYTE_LETTERS)
+
 
 def _spelt_in_ascii(ids: Mapping[str, int], symbol: str) -> Sequence[int]:
     """Give the ids of the bytes of what is no token: llama.cpp drops what has none."""
@@ -96,12 +109,16 @@ def _spelt_in_bytes(ids: Mapping[str, int], symbol: str) -> Sequence[int]:
     return [ids[each] for each in map(byte_token, symbol.encode()) if each in ids]
 
 
-def ranks(vocabulary: Vocabulary) -> Mapping[str, int]:
-    """Give the rank of each merge; of equal ones the first counts."""
+def _joints(vocabulary: Vocabulary) -> Mapping[str, float]:
+    """Give what the merges come to, found out now unless it is known."""
+    if vocabulary.joints is not None:
+        return vocabulary.joints
     merges = vocabulary.merges
     if not merges:
         raise cannot_rebuild("the model's tokenizer has no merges", where=vocabulary.pre)
-    return dict(zip(reversed(merges), range(len(merges) - 1, -1, -1), strict=True))
+    # The rank is the cost; of equal merges the first counts.
+    ranks = dict(zip(reversed(merges), range(len(merges) - 1, -1, -1), strict=True))
+    return joints(ranks, glue=" ")
 
 
 def byte_token(byte: int) -> str:

@@ -9,23 +9,28 @@ import hashlib
 import json
 import sys
 from array import array
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from functools import partial
+from operator import lt
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from partitioned_rag.durable import write_whole
 from partitioned_rag.errors import TokenizerError
 from partitioned_rag.tokens.exact import Tokenizer, tokenizer
 from partitioned_rag.tokens.model_info import PREFIX
 
-FORMAT: Final = b"partitioned_rag tokenizer 2\n"
+FORMAT: Final = b"partitioned_rag tokenizer 3\n"
 """Another number is another format: files of an older one are made anew."""
 
 _KEPT: Final = ("general.name", "general.architecture")
 _STRINGS: Final = "strings"
+_TOKENS: Final = PREFIX + "tokens"
+_MERGES: Final = PREFIX + "merges"
+_COSTS, _NO_JOINTS, _NO_TOKENS = "costs", "tokens that are no joints", "joints that are no tokens"
 _ARRAYS: Final = (
-    (PREFIX + "tokens", _STRINGS),
-    (PREFIX + "merges", _STRINGS),
+    (_TOKENS, _STRINGS),
+    (_COSTS, "d"),
     (PREFIX + "token_type", "b"),
     (PREFIX + "scores", "f"),
 )
@@ -48,16 +53,17 @@ def load(folder: Path, digest: str) -> Tokenizer | None:
     """
     try:
         raw = _path(folder, digest).read_bytes()
-        info, studied = _unpacked(raw, digest)
-        return tokenizer(info, studied=studied)
-    except (OSError, ValueError, TokenizerError):
+        info = _unpacked(raw, digest)
+        joints = partial(_joints, info) if _NO_JOINTS in info else None
+        return tokenizer(info, joints=joints)
+    except (OSError, ValueError, TypeError, KeyError, TokenizerError):
         return None
 
 
 def store(folder: Path, digest: str, model_info: Mapping[str, object], made: Tokenizer) -> None:
     """Keep what a server says of a model's tokenizer; an earlier file of it is replaced.
 
-    The tokenizer is studied for it, so that it is never studied again.
+    What was found out of its merges stands there in their stead: it is shorter, and quicker to use.
 
     Args:
         folder: As in `load`; exists.
@@ -68,8 +74,7 @@ def store(folder: Path, digest: str, model_info: Mapping[str, object], made: Tok
     Raises:
         OSError: The file cannot be written.
     """
-    studied = made.study()
-    write_whole(_path(folder, digest), _packed(model_info, digest, studied))
+    write_whole(_path(folder, digest), _packed(model_info, digest, made))
 
 
 def _path(folder: Path, digest: str) -> Path:
@@ -77,9 +82,12 @@ def _path(folder: Path, digest: str) -> Path:
     return folder / f"{hashlib.sha256(digest.encode()).hexdigest()}.tokenizer"
 
 
-def _packed(model_info: Mapping[str, object], digest: str, studied: Set[int] | None) -> bytes:
+def _packed(model_info: Mapping[str, object], digest: str, made: Tokenizer) -> bytes:
     """Pack what is needed: a line of JSON, then the long arrays in the order it lists them."""
     info = {k: v for k, v in model_info.items() if k in _KEPT or k.startswith(PREFIX)}
+    if made.joints is not None:
+        info.pop(_MERGES, None)
+        info |= _told_apart(made.joints, made.spellings)
     sections: list[bytes] = []
     packed: list[tuple[str, str, int]] = []
     for key, kind in _ARRAYS:
@@ -88,19 +96,13 @@ def _packed(model_info: Mapping[str, object], digest: str, studied: Set[int] | N
             del info[key]
             sections.append(section)
             packed.append((key, kind, len(section)))
-    head = {
-        "digest": digest,
-        "order": sys.byteorder,
-        "packed": packed,
-        "info": info,
-        "studied": None if studied is None else sorted(studied),
-    }
+    head = {"digest": digest, "order": sys.byteorder, "packed": packed, "info": info}
     body = b"\n".join([json.dumps(head).encode(), b"".join(sections)])
     return FORMAT + hashlib.sha256(body).digest() + body
 
 
-def _unpacked(raw: bytes, digest: str) -> tuple[Mapping[str, object], object]:
-    """Do the reverse: what the server said, and what was found out.
+def _unpacked(raw: bytes, digest: str) -> Mapping[str, object]:
+    """Do the reverse: give what the server said, with what was found out beside it.
 
     Raises:
         ValueError: It is not what `_packed` made, to the last bit, of the model of this digest.
@@ -121,7 +123,30 @@ def _unpacked(raw: bytes, digest: str) -> tuple[Mapping[str, object], object]:
             if kind == _STRINGS
             else array(kind, section).tolist()
         )
-    return info, head["studied"]
+    return info
+
+
+def _told_apart(joints: Mapping[str, float], ids: Mapping[str, int]) -> Mapping[str, object]:
+    """Write joints down by what sets them apart from the tokens."""
+    beyond = {joint: joints[joint] for joint in sorted(joints.keys() - ids.keys())}
+    by_id = [joints[token] for token in sorted(ids, key=ids.__getitem__) if token in joints]
+    # Only their order matters. Where the ids have it, as they mostly do, they serve as costs.
+    ids_serve = not beyond and all(map(lt, by_id, by_id[1:]))
+    return {
+        _COSTS: () if ids_serve else [joints.get(token, 0.0) for token in ids],
+        _NO_JOINTS: [token for token in ids if token not in joints],
+        _NO_TOKENS: beyond,
+    }
+
+
+def _joints(kept: Mapping[str, Any], ids: Mapping[str, int]) -> Mapping[str, float]:
+    """Do the reverse."""
+    costs = kept[_COSTS]
+    joints: dict[str, float] = dict(zip(ids, costs, strict=True)) if costs else {**ids}
+    for token in kept[_NO_JOINTS]:
+        del joints[token]
+    joints.update(kept[_NO_TOKENS])
+    return joints
 
 
 def _section(value: object, kind: str) -> bytes | None:

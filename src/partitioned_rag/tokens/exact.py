@@ -1,17 +1,17 @@
 """A model's own tokenizer, rebuilt from what its server says of it.
 
-Floor: edge. Uses the standard library alone. The same text gives the same ids as llama.cpp, on
-which Ollama runs its models, gives for it; what cannot be rebuilt is refused, never approximated.
+Floor: edge. The same text gives the same ids as llama.cpp, on which Ollama runs its models, gives
+for it; what cannot be rebuilt is refused, never approximated.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Final, Protocol
 
 from partitioned_rag.tokens.bpe import LINE_PRE, ByteBPE, LineBPE
 from partitioned_rag.tokens.merging import Merger
-from partitioned_rag.tokens.model_info import Frame, Vocabulary, cannot_rebuild, read
+from partitioned_rag.tokens.model_info import Frame, Joints, Vocabulary, cannot_rebuild, read
 from partitioned_rag.tokens.sentencepiece import SentencePiece
 from partitioned_rag.tokens.special import SpecialTokens
 from partitioned_rag.tokens.unigram import Unigram
@@ -41,6 +41,9 @@ class _Words(Protocol):
     def encode(self, word: str) -> Sequence[int]:
         """Give the ids of one piece."""
 
+    def count(self, word: str) -> int:
+        """Count the ids of one piece."""
+
 
 class _Counts(dict[str, int]):
     """How many tokens a word has, for the words of one text: most of them stand in it often.
@@ -51,10 +54,10 @@ class _Counts(dict[str, int]):
 
     def __init__(self, words: _Words) -> None:
         super().__init__()
-        self._encode = words.encode
+        self._count = words.count
 
     def __missing__(self, word: str) -> int:
-        tokens = len(self._encode(word))
+        tokens = self._count(word)
         if len(word) <= REMEMBERED_CHARS:
             self[word] = tokens
         return tokens
@@ -72,6 +75,7 @@ class Tokenizer:
             wherever it stands in a text, also in one that a stranger wrote.
         beginning: How the token is spelt that is put before a text, empty if none is. Where a
             prompt begins with this spelling, Ollama takes it off before the token is put.
+        spellings: The id of each token, by how it is spelt.
         control_ids: The tokens with which a text could steer the model. `special=False` gives
             none of them, but for those that llama.cpp itself parses always (gpt-oss's channels).
     """
@@ -80,6 +84,8 @@ class Tokenizer:
     margin: Final = 0.0
 
     def __init__(self, vocabulary: Vocabulary) -> None:
+        self._was_asked = False
+        self.spellings = vocabulary.ids
         self._words = _family(vocabulary)
         self._before, self._after = self._words.frame
         self._special = SpecialTokens(vocabulary)
@@ -124,7 +130,13 @@ class Tokenizer:
 
         It is quicker than `count`, since it remembers the words that it has met. So it must not
         outlive what it was made for, nor serve two audiences.
+
+        Who asks for a second one has more than one prompt to count, and gets compiled code, where
+        there is any for the model: what that takes once, it saves within a few prompts.
         """
+        if self._was_asked and self._words.merger is not None:
+            self._words.merger.hasten()
+        self._was_asked = True
         tokens_of = _Counts(self._words).__getitem__
 
         def count(text: str) -> int:
@@ -137,22 +149,10 @@ class Tokenizer:
         return count
 
     @property
-    def studied(self) -> Set[int] | None:
-        """What `study` found out; None if it has not been asked, or if nothing is merged."""
+    def joints(self) -> Joints | None:
+        """What merging comes to, which need not be found out again; None if nothing is merged."""
         merger = self._words.merger
-        return None if merger is None else merger.parted
-
-    def study(self) -> Set[int] | None:
-        """Find out which tokens merging does not give, and so be quicker from now on.
-
-        It takes seconds for a large vocabulary, and changes no count.
-
-        Returns:
-            What spares another tokenizer of the same vocabulary that time.
-        """
-        if self._words.merger is not None:
-            self._words.merger.study()
-        return self.studied
+        return None if merger is None else merger.joints
 
     def _parts(self, text: str, *, special: bool) -> Sequence[str | int]:
         if not text.isascii():
@@ -167,7 +167,9 @@ class Tokenizer:
         ]
 
 
-def tokenizer(model_info: Mapping[str, object], *, studied: object = None) -> Tokenizer:
+def tokenizer(
+    model_info: Mapping[str, object], *, joints: Callable[[Mapping[str, int]], Joints] | None = None
+) -> Tokenizer:
     """Rebuild a model's tokenizer.
 
     Which one it is, is read from the arrays, never from the model's name. Known are byte pair
@@ -177,14 +179,14 @@ def tokenizer(model_info: Mapping[str, object], *, studied: object = None) -> To
     Args:
         model_info: The object of that name in the answer of `POST /api/show` with `verbose`,
             which alone holds the arrays, as JSON decodes it.
-        studied: What `Tokenizer.study` once gave for the same vocabulary. It is not for a server
-            to say.
+        joints: Gives the `Tokenizer.joints` of the same vocabulary, from the ids by token. To find
+            them out takes a second or two for a large one. They are not for a server to say.
 
     Raises:
         TokenizerError: It is of a kind that is not known here, or its arrays are missing or make
             no sense.
     """
-    return Tokenizer(read(model_info, parted=studied))
+    return Tokenizer(read(model_info, joints=joints))
 
 
 def _family(vocabulary: Vocabulary) -> _Words:

@@ -6,7 +6,7 @@ Subword Units", ACL 2016; SentencePiece's "BPE" does the same with the scores of
 
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, pairwise, repeat
 from typing import Final
 
@@ -18,57 +18,66 @@ class Merger:
     """Gives the ids of words by what one vocabulary joins.
 
     Most words are a token, and merging nearly always comes to that token, but slowly. Which tokens
-    it does not come to lies in the vocabulary alone: once that is known, the others are taken whole
-    with the same result. Until then every word is merged.
+    it comes to lies in the vocabulary alone: they are taken whole, with the same result.
 
     Attributes:
-        parted: The ids of the tokens that are not taken whole; None if that is not known.
+        joints: What merging comes to, with the cost of the last step to each.
     """
+
+    _compiled: Callable[[str], Sequence[object]] | None = None
 
     def __init__(
         self,
         ids: Mapping[str, int],
-        costs: Mapping[str, float],
+        joints: Mapping[str, float],
         *,
-        glue: str,
-        parted: Set[int] | None,
         spell: Callable[[str], Sequence[int]],
+        takes_whole_words: bool = False,
+        alphabet: str = "",
     ) -> None:
         """Remember how to join.
 
         Args:
             ids: By token.
-            costs: As in `merge`.
-            glue: As in `merge`.
-            parted: What is known of the vocabulary.
+            joints: As `joints.joints` finds them.
             spell: Gives the ids of a symbol that is no token.
+            takes_whole_words: Whether a word that is a token is one, whatever merging comes to.
+            alphabet: Every character that a word can have; empty if that may be any.
         """
-        self._ids, self._costs, self._glue, self._spell = ids, costs, glue, spell
-        self.parted = parted
+        self.joints = joints
+        self._ids, self._spell = ids, spell
+        self._whole = ids if takes_whole_words else joints
+        self._alphabet = alphabet
 
     def encode(self, word: str) -> Sequence[int]:
         """Give the ids of a word, of which each character is a symbol to begin with."""
-        ids, parted = self._ids, self.parted
-        if parted is not None and (whole := ids.get(word)) is not None and whole not in parted:
-            return (whole,)
-        symbols = merge(list(word), self._costs, glue=self._glue)
+        ids = self._ids
+        if (word in self._whole or len(word) == 1) and word in ids:
+            return (ids[word],)
+        symbols = merge(list(word), self.joints, glue="")
         try:
             return [*map(ids.__getitem__, symbols)]
         except KeyError:
             return [*chain.from_iterable(map(self._id_or_ids, symbols))]
 
+    def count(self, word: str) -> int:
+        """Count the ids of a word."""
+        if word in self._whole and word in self._ids:
+            return 1
+        if self._compiled is not None and len(word) <= SHORT_SYMBOLS:
+            return len(self._compiled(word))
+        return len(self.encode(word))
+
+    def hasten(self) -> None:
+        """Have words merged by compiled code from now on, where each symbol left is one token."""
+        tokens, alphabet = self._ids.keys(), self._alphabet
+        if self._compiled is None and alphabet and tokens >= self.joints.keys() | set(alphabet):
+            from partitioned_rag.tokens.compiled import compiled  # noqa: PLC0415
+
+            self._compiled = compiled(self.joints, alphabet)
+
     def _id_or_ids(self, symbol: str) -> Sequence[int]:
         return (self._ids[symbol],) if symbol in self._ids else self._spell(symbol)
-
-    def study(self) -> Set[int]:
-        """Find out which tokens merging parts, which takes seconds, unless it is known."""
-        if self.parted is None:
-            self.parted = frozenset(
-                id_
-                for token, id_ in self._ids.items()
-                if len(merge(list(token), self._costs, glue=self._glue)) > 1
-            )
-        return self.parted
 
 
 def merge(symbols: list[str], costs: Mapping[str, float], *, glue: str) -> list[str]:
@@ -80,6 +89,9 @@ def merge(symbols: list[str], costs: Mapping[str, float], *, glue: str) -> list[
         symbols: Changed in place where there are few.
         costs: By `left + glue + right`.
         glue: A space where the costs are ranks of pairs, nothing where they belong to joints.
+
+    Returns:
+        The symbols that are left.
 
     >>> merge(list("abab"), {"a b": 0, "ab ab": 1}, glue=" ")
     ['abab']

@@ -8,7 +8,7 @@ import base64
 import binascii
 import math
 from array import array
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, TypeGuard, TypeVar
@@ -48,7 +48,7 @@ class Vocabulary:
         scores: By id, rounded to single precision; empty if the model gives none.
         merges: `left right`, the most urgent first; empty if the model gives none.
         charsmap: SentencePiece's table of normalisation, as bytes; empty if there is none.
-        parted: The tokens that merging their own letters does not give; None if that is not known.
+        joints: What merging comes to, as `joints.joints` finds it; None if that is not known.
             Never a server's word: it is found out here.
     """
 
@@ -62,7 +62,7 @@ class Vocabulary:
     scores: Sequence[float] = field(repr=False)
     merges: Sequence[str] = field(repr=False)
     charsmap: bytes = field(repr=False)
-    parted: Set[int] | None = field(repr=False)
+    joints: "Joints | None" = field(repr=False)
     _info: Mapping[str, object] = field(repr=False)
 
     def switch(self, key: str, *, default: bool) -> bool:
@@ -83,12 +83,19 @@ class Vocabulary:
         return None
 
 
-def read(model_info: Mapping[str, object], *, parted: object = None) -> Vocabulary:
+Joints = Mapping[str, float]
+"""What merging comes to, with the cost of the last step to each: see `joints.joints`."""
+
+
+def read(
+    model_info: Mapping[str, object], *, joints: Callable[[Mapping[str, int]], Joints] | None = None
+) -> Vocabulary:
     """Read the `model_info` of `POST /api/show`, as the JSON of a verbose answer decodes.
 
     Args:
         model_info: What the server says.
-        parted: What `Tokenizer.study` found out of the same vocabulary, if it has been asked.
+        joints: Gives what was found out of the same vocabulary before, from the ids by token. With
+            it, merges are not needed.
 
     Raises:
         TokenizerError: Something that is needed is missing, null, of another type, or of another
@@ -99,20 +106,22 @@ def read(model_info: Mapping[str, object], *, parted: object = None) -> Vocabula
     tokens = _strings(model_info, "tokens")
     if not tokens:
         raise _wrong(PREFIX + "tokens", "is empty or missing", fix=_FULL)
-    if "" in tokens:
+    ids = dict(zip(tokens, range(len(tokens)), strict=True))
+    if "" in ids:
         tokens = [token or f"[EMPTY_{i}]" for i, token in enumerate(tokens)]
+        ids = dict(zip(tokens, range(len(tokens)), strict=True))
     return Vocabulary(
         model=_text(model_info, PREFIX + "model"),
         pre=_text(model_info, PREFIX + "pre"),
         name=_text(model_info, "general.name"),
         architecture=_text(model_info, "general.architecture"),
         tokens=tokens,
-        ids=dict(zip(tokens, range(len(tokens)), strict=True)),
+        ids=ids,
         types=_types(model_info, len(tokens)),
         scores=_scores(model_info, len(tokens)),
         merges=_strings(model_info, "merges"),
         charsmap=_charsmap(model_info),
-        parted=None if parted is None else _ids_of(parted, len(tokens)),
+        joints=None if joints is None else joints(ids),
         _info=model_info,
     )
 
@@ -176,7 +185,7 @@ def _array(info: Mapping[str, object], key: str) -> Sequence[object]:
     value = info.get(PREFIX + key, ())
     if value is None:
         raise _wrong(PREFIX + key, "was left out", fix=_FULL)
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, list | tuple | array):
         raise _wrong(PREFIX + key, "is not a list")
     return value
 
@@ -209,14 +218,6 @@ def _scores(info: Mapping[str, object], tokens: int) -> Sequence[float]:
     if not all(map(math.isfinite, scores)):  # type: ignore[arg-type]
         raise _wrong(PREFIX + "scores", "holds a number out of range")
     return scores  # type: ignore[return-value]
-
-
-def _ids_of(values: object, tokens: int) -> Set[int]:
-    if not isinstance(values, list | tuple | Set):
-        raise _wrong("the tokens that merging parts", "are no list")
-    if not _are(tuple(values), int) or not all(0 <= each < tokens for each in values):
-        raise _wrong("the tokens that merging parts", "hold what is no id")
-    return frozenset(values)
 
 
 def _are(values: Sequence[object], type_: type[T]) -> TypeGuard[Sequence[T]]:

@@ -8,7 +8,8 @@ llama.cpp's rule.
 from collections.abc import Sequence
 
 from partitioned_rag.tokens.bpe import SPACE, byte_token
-from partitioned_rag.tokens.cutting import cutter, pairs_within
+from partitioned_rag.tokens.cutting import pairs_within, run_cutter
+from partitioned_rag.tokens.joints import joints
 from partitioned_rag.tokens.merging import Merger
 from partitioned_rag.tokens.model_info import Vocabulary, cannot_rebuild, frame
 
@@ -29,14 +30,13 @@ class SentencePiece:
                 "the model's tokenizer has no token for some bytes", where=vocabulary.model
             ) from error
         self.frame = frame(vocabulary, bos=1, eos=2, begins=True, ends=False)
+        found = vocabulary.joints
+        if found is None:
+            found = joints({token: -scores[id_] for token, id_ in ids.items()}, glue="")
         self.merger = Merger(
-            ids,
-            {token: -scores[id_] for token, id_ in ids.items()},
-            glue="",
-            parted=vocabulary.parted,
-            spell=lambda symbol: [of_bytes[byte] for byte in symbol.encode()],
+            ids, found, spell=lambda symbol: [of_bytes[byte] for byte in symbol.encode()]
         )
-        self._cut = cutter(pairs_within(vocabulary.tokens))
+        self._cut = run_cutter(pairs_within(found), space=SPACE)
 
     def split(self, text: str) -> Sequence[str]:
         """Cut a text where nothing can be joined, with spaces made visible."""
@@ -45,3 +45,7 @@ class SentencePiece:
     def encode(self, word: str) -> Sequence[int]:
         """Give the ids of what `split` cut."""
         return self.merger.encode(word)
+
+    def count(self, word: str) -> int:
+        """Count the ids of what `split` cut."""
+        return self.merger.count(word)

@@ -7,6 +7,8 @@ one after the other, longest first, and some swallow the white space beside them
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress, count, repeat
+from operator import ne
 from typing import Final
 
 from partitioned_rag.tokens.model_info import TokenType, Vocabulary
@@ -152,10 +154,10 @@ def _lengths_by_head(spellings: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
 def _declared(vocabulary: Vocabulary) -> Mapping[int, set[int]]:
     """Give the ids of the tokens that are more than text, by the type that the file gives them."""
     by_type: dict[int, set[int]] = {type_: set() for type_ in _TYPES}
-    normal = int(TokenType.NORMAL)  # which nearly all are: comparing with an enum takes longer
-    others = [(id_, type_) for id_, type_ in enumerate(vocabulary.types) if type_ != normal]
-    for id_, type_ in others:
-        if type_ in by_type:
+    types = vocabulary.types
+    # Nearly all are normal: none of these is looked at in Python's own loop.
+    for id_ in compress(count(), map(ne, types, repeat(int(TokenType.NORMAL)))):
+        if (type_ := types[id_]) in by_type:
             by_type[type_].add(id_)
     return by_type
 

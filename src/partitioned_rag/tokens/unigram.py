@@ -92,6 +92,10 @@ class Unigram:
                     came[end] = (token[0], start)
         return self._walk_back(came)
 
+    def count(self, word: str) -> int:
+        """Count the ids of what `split` cut."""
+        return len(self.encode(word))
+
     def _walk_back(self, came: Sequence[tuple[int, int]]) -> Sequence[int]:
         ids: list[int] = []
         place = len(came) - 1

@@ -67,6 +67,10 @@ class WordPiece:
                 return (self._unknown,)
         return ids
 
+    def count(self, word: str) -> int:
+        """Count the ids of a word."""
+        return len(self.encode(word))
+
 
 class _Images(dict[int, str]):
     """What becomes of each character, itself and the space around it, by its code point.
