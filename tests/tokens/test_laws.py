@@ -149,6 +149,7 @@ def test_cutting_where_nothing_joins_changes_nothing(text: str, tokens: dict[str
         max_size=12,
     ),
 )
+@example(text="ab.-éa" * 3, tokens={"ab": 4, "b.": 3, ".-": 2, "-é": 1, "éa": 0})
 def test_cutting_into_runs_changes_nothing(text: str, tokens: dict[str, int]) -> None:
     words = run_cutter(pairs_within(tokens), space="_")(text)
     assert "".join(words) == text

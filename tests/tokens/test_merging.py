@@ -40,6 +40,7 @@ def test_costs_of_joints_do_what_costs_of_pairs_do(words: list[str], seed: Rando
 )
 @example(words=[], costs={"ab": 3, "abc": 1})  # a dear step before a cheap one
 @example(words=[], costs={"aa": 0, "aaa": 0, "aaaa": 0})  # steps of one cost
+@example(words=[], costs={"bab": 1, "aba": 2, "bb": 1, "ababa": 3, "ba": 1})  # and left of another
 def test_the_joints_are_what_merging_comes_to(words: list[str], costs: dict[str, int]) -> None:
     found = joints(costs, glue="")
     assert found == {
