@@ -185,6 +185,7 @@ def test_a_tokenizer_remembers_no_word_of_anybody(name: str) -> None:
         seen.add(id(each))
         assert not (isinstance(each, str) and "xyzzy" in each)
         waiting += gc.get_referents(each)
+        waiting += each if isinstance(each, dict) else ()  # a text as a key is no referent
     assert len(seen) > 20
 
 
