@@ -18,6 +18,7 @@ from partitioned_rag.errors import (
     StaleSourcesError,
 )
 from partitioned_rag.partition import Partition
+from partitioned_rag.prompt.asked import turn_of, without
 from partitioned_rag.prompt.packing import pack
 from partitioned_rag.reply import answer, gather
 from partitioned_rag.search import check_question, everything, search, stand
@@ -152,6 +153,7 @@ class View:
         budget: int | None = None,
         on_text: Callable[[str], None] | None = None,
         on_discard: Callable[[], None] | None = None,
+        said: str | None = None,
     ) -> Reply:
         """Ask the local model.
 
@@ -165,6 +167,8 @@ class View:
             budget: As in `prompt`.
             on_text: Told each piece of the reply as it comes. What it was told may be withdrawn.
             on_discard: Told that all pieces so far are withdrawn and another reply begins.
+            said: The question as it stands already in the chat with this contact, if it does: it
+                is neither a part of the conversation before it nor of its own context.
 
         Raises:
             OllamaError: The server is not running, has not got the model, refused or broke off.
@@ -180,7 +184,7 @@ class View:
 
             def attempt(allowed: int | None) -> Reply:
                 return answer(
-                    compose=lambda: self._compose(question, at_hand, allowed),
+                    compose=lambda: self._compose(question, at_hand, allowed, said=said),
                     ask=lambda prompt: gather(
                         _asked(ollama, name, prompt),
                         model=name,
@@ -201,7 +205,19 @@ class View:
                     log.warning("model %s: the server counts more tokens than we", name)
             return attempt(budget)
 
-    def _compose(self, question: str, at_hand: "AtHand", budget: int | None) -> Prompt:
+    def stands(self, prompt: Prompt) -> bool:
+        """Say whether all that a prompt of this view quotes still stands in the folder as quoted.
+
+        A chat that grew at its end leaves what was quoted of it as it was.
+
+        Raises:
+            StoreError, EmbedderError: As `search`.
+        """
+        return self._stands(prompt)
+
+    def _compose(
+        self, question: str, at_hand: "AtHand", budget: int | None, *, said: str | None = None
+    ) -> Prompt:
         """Fit all that may be read into the budget, or else what a search finds."""
         check_question(question)
         allowed = _budget(at_hand, budget)
@@ -218,10 +234,14 @@ class View:
         most_chars = allowed * MOST_CHARS_PER_TOKEN
         for _ in range(ATTEMPTS):
             turns = self._chat.recent_turns(limit=PROMPT_TURNS) if self._chat else []
+            asked = turn_of(said, turns) if said is not None else None
+            turns = [turn for turn in turns if turn is not asked]
             whole = everything(self._partitions, at_most_chars=most_chars)
+            whole = without(whole, asked) if whole else whole
             prompt = packed(turns=turns, hits=whole, is_whole_folder=True) if whole else None
             if prompt is None or _is_short_of_room(prompt):
                 hits = search(question, self._partitions, self._embedder, k=PROMPT_HITS)
+                hits = without(hits, asked)
                 prompt = packed(
                     turns=turns,
                     hits=hits,
