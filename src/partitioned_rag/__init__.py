@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         TokenizerError,
         WorkError,
     )
+    from partitioned_rag.responder.responder import Outcome, Responder
     from partitioned_rag.values import (
         Audience,
         BillItem,
@@ -83,6 +84,7 @@ __all__ = [
     "OllamaError",
     "OmitReason",
     "Omitted",
+    "Outcome",
     "PartitionId",
     "PartitionReport",
     "PartitionStatus",
@@ -91,6 +93,7 @@ __all__ = [
     "Progress",
     "Prompt",
     "Reply",
+    "Responder",
     "Role",
     "Skip",
     "SkipReason",
@@ -129,6 +132,7 @@ _HOMES = (
             "WorkError",
         ),
     ),
+    ("responder.responder", ("Outcome", "Responder")),
     (
         "values",
         (

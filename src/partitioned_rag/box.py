@@ -205,6 +205,26 @@ class OMBox:
             ollama_host=self._ollama_host,
         )
 
+    def kept_for(self, contact: str) -> Path:
+        """Name the private folder of what is kept for one contact; removed with the contact.
+
+        Raises:
+            ContactError: The id is malformed or reserved.
+            BoxError: The index folder cannot be written, or is not ours.
+        """
+        name = identify(contact)
+        self._index.prepare()
+        return self._index.partitions / name
+
+    def prepared_index(self) -> Path:
+        """Name the folder of the index, which is there then and is ours.
+
+        Raises:
+            BoxError: It cannot be written, or is not ours.
+        """
+        self._index.prepare()
+        return self._index.path
+
     def summarize(
         self,
         *contacts: str,

@@ -6,6 +6,7 @@ survive as escapes and would break the stream as characters.
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from partitioned_rag.values import (
     Audience,
@@ -27,6 +28,9 @@ from partitioned_rag.values import (
     Timings,
     Turn,
 )
+
+if TYPE_CHECKING:
+    from partitioned_rag.responder.responder import Outcome
 
 Shape = dict[str, object]
 
@@ -130,6 +134,16 @@ def status(
             "models": list(models),
             "problem": problem,
         },
+    }
+
+
+def outcome(done: "Outcome") -> Shape:
+    """Shape a line of `prag run`."""
+    return {
+        "contact": done.contact,
+        "id": done.id,
+        "state": str(done.state),
+        "reason": done.reason,
     }
 
 

@@ -381,7 +381,7 @@ def _candidate(indexed: IndexedChunk, *, score: float) -> Candidate:
 
 def holds_nothing_else(folder: Path) -> bool:
     """Say whether a folder holds an index, or what a crash left of one, and nothing else."""
-    ours = (CATALOG, f"{CATALOG}-*", LOCK, "vectors-*", ".gone-*")
+    ours = (CATALOG, f"{CATALOG}-*", LOCK, "vectors-*", ".gone-*", "queue.sqlite3*", "receipts")
     return all(any(map(entry.match, ours)) for entry in folder.iterdir())
 
 

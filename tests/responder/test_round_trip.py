@@ -1,0 +1,206 @@
+"""From a file in the inbox to a file in the outbox, with real files, processes and databases."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from partitioned_rag import OMBox, Outcome, Responder, StoreError
+from tests.ollama_double import Exchange, Fault, OllamaDouble
+
+ASKER, OTHER = "15550100001", "15550100002"
+
+
+@pytest.fixture
+def double() -> Iterator[OllamaDouble]:
+    with OllamaDouble() as server:
+        yield server
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("public", "inbox", "outbox"):
+        (tmp_path / "OMBox" / name).mkdir(parents=True)
+    (tmp_path / "OMBox" / "public" / "tide.txt").write_text("The tide turns at noon.\n")
+    return tmp_path / "OMBox"
+
+
+def drop(root: Path, sender: str, text: str, n: int = 1, *, age_s: float = 60) -> Path:
+    """Do what the bridge does: first the chat, then the inbox."""
+    (root / sender).mkdir(exist_ok=True)
+    with (root / sender / "chat.log").open("a", encoding="utf-8") as chat:
+        chat.write(f"[2026-01-01 10:00:{n:02}] them: {text}\n")
+    path = root / "inbox" / f"{sender}_{n:013}.json"
+    path.write_text(json.dumps({"sender": sender, "text": text, "ts": n}), encoding="utf-8")
+    now = path.stat().st_mtime
+    os.utime(path, (now - age_s, now - age_s))
+    return path
+
+
+def drain(root: Path, double: OllamaDouble) -> list[Outcome]:
+    told: list[Outcome] = []
+    with OMBox(root, "hashing", ollama_host=double.host) as box:
+        Responder(box, tell=told.append).drain()
+    return told
+
+
+def outbox(root: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted((root / "outbox").iterdir())}
+
+
+def rendered(double: OllamaDouble) -> list[str]:
+    return [chat.rendered for chat in double.chats]
+
+
+def receipts(root: Path, contact: str) -> list[Path]:
+    return sorted((root / ".prag" / "partitions" / contact / "receipts").iterdir())
+
+
+def test_a_message_is_answered_once_and_leaves_a_private_receipt(
+    root: Path, double: OllamaDouble
+) -> None:
+    drop(root, ASKER, "om: when does the tide turn?")
+    assert [each.state for each in drain(root, double)] == ["delivered"]
+    assert list(outbox(root)) == [f"{ASKER}.txt"]
+    assert list((root / "inbox").iterdir()) == []
+    (receipt,) = receipts(root, ASKER)
+    assert stat.S_IMODE(receipt.stat().st_mode) == 0o600
+    held = json.loads(receipt.read_text())
+    assert held["message"] == "when does the tide turn?"
+    assert held["partitions"] == ["public", ASKER]
+    assert drain(root, double) == []
+    assert len(double.chats) == 1
+
+
+def test_the_question_stands_in_its_prompt_once(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "om the walrus parade is when?")
+    drain(root, double)
+    (seen,) = rendered(double)
+    assert seen.count("walrus parade") == 1
+
+
+def test_what_was_said_around_the_question_stays(root: Path, double: OllamaDouble) -> None:
+    (root / ASKER).mkdir()
+    (root / ASKER / "chat.log").write_text("[2026-01-01 09:00:00] them: I keep bees\n")
+    drop(root, ASKER, "om what do I keep?")
+    drain(root, double)
+    assert "I keep bees" in rendered(double)[0]
+
+
+def test_a_number_nobody_knows_gets_a_folder_and_reads_public_alone(
+    root: Path, double: OllamaDouble
+) -> None:
+    (root / OTHER).mkdir()
+    (root / OTHER / "secret.txt").write_text("zebra crossing\n")
+    body = json.dumps({"sender": ASKER, "text": "om zebra?"})
+    (root / "inbox" / "a.json").write_text(body)
+    drain(root, double)
+    assert (root / ASKER).is_dir()
+    assert "zebra crossing" not in rendered(double)[0]
+    assert "The tide turns at noon." in rendered(double)[0]
+
+
+def test_what_does_not_begin_with_om_is_ignored(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "hello")
+    drop(root, ASKER, "om:", 2)
+    assert [each.state for each in drain(root, double)] == ["ignored", "ignored"]
+    assert (outbox(root), double.chats, list((root / "inbox").iterdir())) == ({}, [], [])
+
+
+def test_a_reply_that_was_not_picked_up_is_not_overwritten(
+    root: Path, double: OllamaDouble
+) -> None:
+    (root / "outbox" / f"{ASKER}.txt").write_text("an earlier reply")
+    drop(root, ASKER, "om when?")
+    drain(root, double)
+    assert outbox(root) == {f"{ASKER}.txt": "an earlier reply"}
+    (root / "outbox" / f"{ASKER}.txt").unlink()
+    drain(root, double)
+    assert "when?" in outbox(root)[f"{ASKER}.txt"]
+
+
+def test_contacts_take_turns(root: Path, double: OllamaDouble) -> None:
+    asked: list[str] = []
+
+    def take(exchange: Exchange) -> None:
+        asked.append(exchange.rendered.rpartition("<|start|>user\n")[2].partition("<|end|>")[0])
+        for path in (root / "outbox").glob("*.txt"):
+            path.unlink()
+
+    double.on_chat(take)
+    for n in range(3):
+        drop(root, ASKER, f"om a{n}", n)
+    drop(root, OTHER, "om b0", 9)
+    drain(root, double)
+    last = [each.strip().splitlines()[-1] for each in asked]
+    assert last[:2] == ["a0", "b0"]
+    assert [each for each in last if each != "b0"] == ["a0", "a1", "a2"][: len(last) - 1]
+
+
+def test_ollama_down_loses_nothing(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "om when?")
+    double.misbehave(Fault.HTTP_500)
+    assert [each.state for each in drain(root, double)] == ["received"]
+    assert outbox(root) == {}
+    assert (root / ".prag" / "partitions" / ASKER / "queue.sqlite3").exists()
+
+
+def test_a_message_that_is_too_old_is_not_answered(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "om when?", age_s=7 * 3600)
+    (told,) = drain(root, double)
+    assert (told.state, told.reason) == ("failed", "it is too old to be answered")
+    assert json.loads(receipts(root, ASKER)[0].read_text())["outcome"] == "failed"
+
+
+def test_a_chat_that_grew_meanwhile_leaves_the_reply_good(root: Path, double: OllamaDouble) -> None:
+    def more(_: Exchange) -> None:
+        with (root / ASKER / "chat.log").open("a") as chat:
+            chat.write("[2026-01-01 10:01:00] them: and one more thing\n")
+
+    double.on_chat(more)
+    drop(root, ASKER, "om when does the tide turn?")
+    drain(root, double)
+    assert len(double.chats) == 1
+
+
+@pytest.mark.parametrize("trial", range(20))
+def test_no_reply_quotes_what_was_removed_while_the_model_thought(
+    root: Path, double: OllamaDouble, trial: int
+) -> None:
+    double.answer = lambda seen: "it says walrus" if "walrus" in seen else "not sure"
+    source = root / (ASKER if trial % 2 else "public") / f"{trial}.txt"
+    source.parent.mkdir(exist_ok=True)
+    source.write_text(f"walrus {trial}\n")
+    double.on_chat(lambda _: source.unlink(missing_ok=True))
+    drop(root, ASKER, "om when is it?")
+    drain(root, double)
+    assert outbox(root) == {f"{ASKER}.txt": "not sure"}
+
+
+def test_a_second_responder_is_refused(root: Path, double: OllamaDouble) -> None:
+    refused: list[str] = []
+
+    def begin_another(_: Exchange) -> None:
+        with OMBox(root, "hashing", ollama_host=double.host) as box:
+            try:
+                Responder(box).drain()
+            except StoreError as error:
+                refused.append(error.what)
+
+    double.on_chat(begin_another)
+    drop(root, ASKER, "om when?")
+    drain(root, double)
+    assert refused == ["another responder answers from this OMBox"]
+
+
+def test_what_was_kept_for_a_contact_goes_with_its_folder(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "om when?")
+    drain(root, double)
+    (root / ASKER / "chat.log").unlink()
+    (root / ASKER).rmdir()
+    with OMBox(root, "hashing") as box:
+        box.index()
+    assert not (root / ".prag" / "partitions" / ASKER).exists()
