@@ -3,7 +3,8 @@
 import json
 import os
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -122,22 +123,80 @@ def test_a_reply_that_was_not_picked_up_is_not_overwritten(
     assert "when?" in outbox(root)[f"{ASKER}.txt"]
 
 
-def test_contacts_take_turns(root: Path, double: OllamaDouble) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def on_rename() -> Iterator[list[Callable[[str], None]]]:
+    """What is called with the target of each rename, just before it happens."""
+    callbacks: list[Callable[[str], None]] = []
 
-    def take(exchange: Exchange) -> None:
-        asked.append(exchange.rendered.rpartition("<|start|>user\n")[2].partition("<|end|>")[0])
-        for path in (root / "outbox").glob("*.txt"):
-            path.unlink()
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "os.rename" and callbacks:
+            callbacks[0](os.fspath(str(arguments[1])))
 
-    double.on_chat(take)
+    sys.addaudithook(watch)  # stays for good, and does nothing without a callback
+    yield callbacks
+    callbacks.clear()
+
+
+def test_what_is_removed_after_the_reply_was_written_is_not_quoted(
+    root: Path, double: OllamaDouble, on_rename: list[Callable[[str], None]]
+) -> None:
+    double.answer = lambda seen: "it says walrus" if "walrus" in seen else "not sure"
+    source = root / "public" / "walrus.txt"
+    source.write_text("walrus\n")
+
+    def remove(target: str) -> None:
+        if target.endswith(".reply"):
+            source.unlink(missing_ok=True)
+
+    on_rename.append(remove)
+    drop(root, ASKER, "om when is it?")
+    drain(root, double)
+    assert (len(double.chats), outbox(root)) == (2, {f"{ASKER}.txt": "not sure"})
+
+
+def test_contacts_are_answered_in_the_order_in_which_each_wrote(
+    root: Path, double: OllamaDouble, on_rename: list[Callable[[str], None]]
+) -> None:
+    """A bridge that takes a reply the moment the next is written."""
+
+    def pick_up(target: str) -> None:
+        if target.endswith(".reply"):
+            for path in (root / "outbox").glob("1*.txt"):
+                path.unlink()
+
+    on_rename.append(pick_up)
     for n in range(3):
         drop(root, ASKER, f"om a{n}", n)
-    drop(root, OTHER, "om b0", 9)
+        drop(root, OTHER, f"om b{n}", n)
     drain(root, double)
-    last = [each.strip().splitlines()[-1] for each in asked]
-    assert last[:2] == ["a0", "b0"]
-    assert [each for each in last if each != "b0"] == ["a0", "a1", "a2"][: len(last) - 1]
+    last = [
+        each.rpartition("<|start|>user\n")[2].partition("<|end|>")[0] for each in rendered(double)
+    ]
+    asked = [each.strip().splitlines()[-1] for each in last]
+    assert asked == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_traffic_and_folders_of_others_change_neither_reply_nor_receipt(
+    tmp_path: Path, double: OllamaDouble, n: int
+) -> None:
+    kept: list[tuple[str, object]] = []
+    for others in (0, n):
+        root = tmp_path / f"{others}" / "OMBox"
+        for name in ("public", "inbox", "outbox"):
+            (root / name).mkdir(parents=True)
+        (root / "public" / "tide.txt").write_text("The tide turns at noon.\n")
+        for other in range(others):
+            contact = f"1555020000{other}"
+            drop(root, contact, f"om walrus {other}", other)
+            (root / contact / "secret.txt").write_text("when does the tide turn: never\n")
+        drop(root, ASKER, "om when does the tide turn?", 7)
+        drain(root, double)
+        (receipt,) = receipts(root, ASKER)
+        held = json.loads(receipt.read_text())
+        held.pop("timings")
+        kept.append((outbox(root)[f"{ASKER}.txt"], (receipt.name, held)))
+    assert kept[0] == kept[1]
 
 
 def test_ollama_down_loses_nothing(root: Path, double: OllamaDouble) -> None:
