@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         TokenizerError,
         WorkError,
     )
-    from partitioned_rag.responder.responder import Outcome, Responder
+    from partitioned_rag.responder.exchange import Exchange
+    from partitioned_rag.responder.observer import Observer, Outcome
+    from partitioned_rag.responder.responder import Responder
     from partitioned_rag.values import (
         Audience,
         BillItem,
@@ -72,6 +74,7 @@ __all__ = [
     "CountKind",
     "Embedder",
     "EmbedderError",
+    "Exchange",
     "Finding",
     "Health",
     "Hit",
@@ -81,6 +84,7 @@ __all__ = [
     "MessageTooLongError",
     "Names",
     "OMBox",
+    "Observer",
     "OllamaError",
     "OmitReason",
     "Omitted",
@@ -132,7 +136,9 @@ _HOMES = (
             "WorkError",
         ),
     ),
-    ("responder.responder", ("Outcome", "Responder")),
+    ("responder.exchange", ("Exchange",)),
+    ("responder.observer", ("Observer", "Outcome")),
+    ("responder.responder", ("Responder",)),
     (
         "values",
         (

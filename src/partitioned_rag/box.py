@@ -303,7 +303,7 @@ class OMBox:
             sender: What the message names as its sender, as it stands there.
 
         Raises:
-            ContactError: It is empty, reserved or malformed.
+            ContactError: It is neither a phone number nor an alias that the owner has listed.
             ContactsError: `contacts.toml` cannot be used, so who it is cannot be known.
         """
         return self._contacts.read().correspondent(sender)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from partitioned_rag.errors import ContactError, ContactsError
-from partitioned_rag.identity import identify, seen
+from partitioned_rag.identity import identify, phone_digits, seen
 from partitioned_rag.values import Audience, ContactId, Correspondent, Names
 
 FILE: Final = "contacts.toml"
@@ -69,16 +69,24 @@ class Contacts:
         return Contact(id=written)
 
     def correspondent(self, sender: str) -> Correspondent:
-        """Say who a sender is, and where an answer to them goes.
+        """Say who a machine names as its sender, and where an answer to them goes.
+
+        A machine names nobody by the name of their folder: a number, or an alias as it was listed.
 
         Raises:
-            ContactError: As `identify`.
+            ContactError: It is neither.
         """
-        contact = self.contact_of(sender)
-        written = identify(sender)
+        written = phone_digits(sender) or sender
+        contact = self.contact_of(written)
+        is_number = phone_digits(written) is not None
+        if not is_number and written not in contact.aliases:
+            raise ContactError(
+                "no sender is called so",
+                fix=f"list it among the `aliases` of a contact in {FILE}",
+            )
         return Correspondent(
             contact=contact.id,
-            address=written if re.fullmatch("[0-9]+", written) else contact.id,
+            address=written if is_number else contact.id,
             max_per_hour=contact.max_per_hour,
         )
 

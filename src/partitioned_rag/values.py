@@ -581,6 +581,7 @@ class Reply:
     Attributes:
         prompt: What it answered.
         cut: True when the model stopped for length, not because it had finished.
+        digest: Of the model's weights, as its server names them.
     """
 
     text: str = field(repr=False)
@@ -588,3 +589,4 @@ class Reply:
     model: str
     timings: Timings
     cut: bool
+    digest: str = ""

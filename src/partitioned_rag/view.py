@@ -7,6 +7,7 @@ the address of the model's server, and nothing that holds more.
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -183,7 +184,7 @@ class View:
             at_hand = self._models.at_hand(ollama, name)
 
             def attempt(allowed: int | None) -> Reply:
-                return answer(
+                reply = answer(
                     compose=lambda: self._compose(question, at_hand, allowed, said=said),
                     ask=lambda prompt: gather(
                         _asked(ollama, name, prompt),
@@ -195,6 +196,7 @@ class View:
                     clock=time.monotonic,
                     on_discard=on_discard,
                 )
+                return replace(reply, digest=at_hand.digest)
 
             for _ in range(SHRINKS):
                 try:

@@ -125,7 +125,6 @@ def test_an_alias_is_exactly_that(sender: str) -> None:
         ("219876543210987", "15550100123", "219876543210987"),
         ("odile@example.org", "15550100123", "15550100123"),
         ("15550100199", "15550100199", "15550100199"),
-        ("friend", "friend", "friend"),
     ],
 )
 def test_an_answer_goes_to_the_number_that_wrote_and_else_to_the_contact(
@@ -139,8 +138,17 @@ def test_without_a_file_a_sender_is_who_they_say_and_nobody_has_a_name() -> None
     assert parse("") == Contacts()
     assert Contacts().audience_of(["+1 555", "friend"]) == audience_of(["+1 555", "friend"])
     assert Contacts().names_for(audience_of(["friend"])) == Names()
-    with pytest.raises(ContactError):
-        Contacts().correspondent("../friend")
+    for nobody in ("../friend", "friend", "", "inbox"):
+        with pytest.raises(ContactError):
+            Contacts().correspondent(nobody)
+
+
+def test_a_machine_names_nobody_by_the_name_of_a_folder() -> None:
+    contacts = parse('[contacts.friend]\naliases = ["pip@example.org"]')
+    assert contacts.correspondent("pip@example.org").contact == "friend"
+    for nobody in ("friend", "Pip@example.org", "pip@example.org ", "other@example.org"):
+        with pytest.raises(ContactError):
+            contacts.correspondent(nobody)
 
 
 def test_several_who_ask_together_are_not_named() -> None:
@@ -243,7 +251,7 @@ def test_what_is_written_of_others_changes_nothing_of_a_contact(
                 audience,
                 contacts.names_for(audience),
                 contacts.aliases()[audience.contacts[0]],
-                [contacts.correspondent(sender) for sender in mine],
+                [contacts.correspondent(sender) for sender in ("15550100177", *mine[1:])],
             )
         )
     assert found[0] == found[1]

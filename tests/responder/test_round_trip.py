@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from partitioned_rag import OMBox, Outcome, Responder, StoreError
+from partitioned_rag import Observer, OMBox, Outcome, Responder, StoreError
 from tests.ollama_double import Exchange, Fault, OllamaDouble
 
 ASKER, OTHER = "15550100001", "15550100002"
@@ -41,11 +41,23 @@ def drop(root: Path, sender: str, text: str, n: int = 1, *, age_s: float = 60) -
     return path
 
 
+class Told(Observer):
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.texts: list[str] = []
+
+    def done(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+    def told(self, text: str) -> None:
+        self.texts.append(text)
+
+
 def drain(root: Path, double: OllamaDouble) -> list[Outcome]:
-    told: list[Outcome] = []
+    told = Told()
     with OMBox(root, "hashing", ollama_host=double.host) as box:
-        Responder(box, tell=told.append).drain()
-    return told
+        Responder(box, observer=told).drain()
+    return told.outcomes
 
 
 def outbox(root: Path) -> dict[str, str]:
@@ -70,7 +82,8 @@ def test_a_message_is_answered_once_and_leaves_a_private_receipt(
     (receipt,) = receipts(root, ASKER)
     assert stat.S_IMODE(receipt.stat().st_mode) == 0o600
     held = json.loads(receipt.read_text())
-    assert held["message"] == "when does the tide turn?"
+    assert held["message"] == "om: when does the tide turn?"
+    assert held["question"] == "when does the tide turn?"
     assert held["partitions"] == ["public", ASKER]
     assert drain(root, double) == []
     assert len(double.chats) == 1

@@ -30,7 +30,8 @@ from partitioned_rag.values import (
 )
 
 if TYPE_CHECKING:
-    from partitioned_rag.responder.responder import Outcome
+    from partitioned_rag.responder.observer import Outcome
+    from partitioned_rag.responder.rehearsal import Rehearsed
 
 Shape = dict[str, object]
 
@@ -138,12 +139,24 @@ def status(
 
 
 def outcome(done: "Outcome") -> Shape:
-    """Shape a line of `prag run`."""
+    """Show what became of a message."""
     return {
         "contact": done.contact,
         "id": done.id,
-        "state": str(done.state),
+        "state": done.state,
         "reason": done.reason,
+        "total_s": done.total_s,
+    }
+
+
+def rehearsed(each: "Rehearsed") -> Shape:
+    """Show what would become of a message."""
+    return {
+        "name": each.name,
+        "contact": each.contact,
+        "question": each.question,
+        "outcome": each.outcome,
+        "text": each.text,
     }
 
 

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from partitioned_rag.identity import phone_digits
-from partitioned_rag.values import ContactId
-
 MOST_BYTES: Final = 1024 * 1024
 YOUNG_S: Final = 5.0
 """The bridge writes in place: what is this young and no JSON yet may become a message."""
@@ -29,13 +26,13 @@ class Message:
 
     Attributes:
         id: Of the file's name and content: the same file again is the same message.
-        contact: Who wrote.
+        sender: As the file has it.
         said: As it was written, and as the bridge put it into the chat.
         question: Without what it begins with; None if it is not for us, or asks nothing.
     """
 
     id: str
-    contact: ContactId
+    sender: str
     said: str = field(repr=False)
     question: str | None = field(repr=False)
 
@@ -146,10 +143,7 @@ def _message(id: str, fields: dict[str, object]) -> Message | Broken:  # noqa: A
     sender, said = fields.get("sender"), fields.get("text")
     if not isinstance(sender, str) or not isinstance(said, str):
         return Broken(reason="it has no sender or no text, or they are no strings")
-    contact = phone_digits(sender)
-    if contact is None:
-        return Broken(reason="its sender is nobody possible")
-    return Message(id=id, contact=contact, said=said, question=_question(said))
+    return Message(id=id, sender=sender, said=said, question=_question(said))
 
 
 def _question(said: str) -> str | None:

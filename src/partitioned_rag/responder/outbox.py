@@ -36,7 +36,7 @@ class Outbox:
 
     def is_prepared(self, address: str, id: str) -> bool:  # noqa: A002 — as above
         """Say whether a reply was written and not sent."""
-        return self._beside(address, id).exists()
+        return os.path.lexists(self._beside(address, id))
 
     def send(self, address: str, id: str) -> None:  # noqa: A002 — as above
         """Give a prepared reply to the bridge; the place must be free.
@@ -47,9 +47,15 @@ class Outbox:
         self._beside(address, id).rename(self._place(address))
         sync_folder(self._folder)
 
-    def discard(self, address: str, id: str) -> None:  # noqa: A002 — as above
-        """Remove a prepared reply."""
-        self._beside(address, id).unlink(missing_ok=True)
+    def discard(self, id: str) -> None:  # noqa: A002 — as above
+        """Remove the prepared reply to a message, wherever it would have gone."""
+        for path in self._folder.glob(f".*.{id}.reply"):
+            path.unlink(missing_ok=True)
+
+    def discard_all(self) -> None:
+        """Remove every prepared reply, and what a crash left of writing one."""
+        for path in self._folder.glob(".*.reply*"):
+            path.unlink(missing_ok=True)
 
     def _place(self, address: str) -> Path:
         return self._folder / f"{address}.txt"

@@ -16,20 +16,33 @@ from partitioned_rag.durable import make_private_file, make_private_folder, sync
 from partitioned_rag.errors import StoreError
 
 QUEUE: Final = "queue.sqlite3"
+VERSION: Final = 1
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS messages (
+CREATE TABLE messages (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
-    said TEXT NOT NULL,
-    question TEXT NOT NULL,
+    exchange TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    said BLOB NOT NULL,
+    question BLOB NOT NULL,
     arrived_at REAL NOT NULL,
+    is_notice INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     not_before REAL NOT NULL DEFAULT 0,
-    receipt TEXT NOT NULL DEFAULT ''
-)
+    address TEXT NOT NULL DEFAULT '',
+    receipt TEXT NOT NULL DEFAULT '',
+    done_at REAL NOT NULL DEFAULT 0
+);
+CREATE INDEX unfinished ON messages (is_notice, seq)
+    WHERE state IN ('received', 'thinking', 'ready');
+CREATE INDEX done ON messages (done_at) WHERE state = 'delivered';
 """
-_COLUMNS: Final = "id, said, question, arrived_at, state, attempts, not_before, receipt"
+_COLUMNS: Final = (
+    "id, exchange, sender, said, question, arrived_at, is_notice, state, attempts, not_before,"
+    " address, receipt"
+)
+_UNFINISHED: Final = "state IN ('received', 'thinking', 'ready')"
 
 
 class State(StrEnum):
@@ -48,18 +61,29 @@ class Queued:
     """A message in its queue.
 
     Attributes:
+        exchange: Name of the exchange that it came by.
+        sender: As it came.
+        said: As it was written.
+        question: What is asked.
+        arrived_at: In seconds since 1970, as all times here.
+        is_notice: True for a word of ours that nobody asked for; it goes before messages.
         attempts: How often answering it failed.
-        not_before: When it is tried again, in seconds since 1970.
+        not_before: When it is tried again.
+        address: Where the reply goes that is ready.
         receipt: The receipt of a reply that is ready.
     """
 
     id: str
+    exchange: str
+    sender: str
     said: str = field(repr=False)
     question: str = field(repr=False)
     arrived_at: float
+    is_notice: bool
     state: State
     attempts: int
     not_before: float
+    address: str
     receipt: str = field(repr=False)
 
 
@@ -71,14 +95,29 @@ class Queue:
         self._folder = folder
         self._path = folder / QUEUE
 
-    def take_in(self, *, id: str, said: str, question: str | None, arrived_at: float) -> bool:  # noqa: A002 — its name in the table
+    # ------------------------------------------------------------ in
+
+    def take_in(
+        self,
+        *,
+        id: str,  # noqa: A002 — its name in the table
+        exchange: str,
+        sender: str,
+        said: str,
+        question: str | None,
+        arrived_at: float,
+        is_notice: bool = False,
+    ) -> bool:
         """Record a message, once.
 
         Args:
             id: Its identity.
+            exchange: As in `Queued`, and so are the others.
+            sender: As it came.
             said: As it was written.
             question: None for one that is only remembered as ignored.
             arrived_at: In seconds since 1970.
+            is_notice: For a word of ours.
 
         Returns:
             False if it was there already.
@@ -86,72 +125,163 @@ class Queue:
         Raises:
             StoreError: It cannot be written.
         """
-        state = State.IGNORED if question is None else State.RECEIVED
-        with self._transaction() as database:
+        is_ignored = question is None
+        with self._writing() as database:
             done = database.execute(
-                "INSERT OR IGNORE INTO messages (id, said, question, arrived_at, state)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (id, _bytes(said if question else ""), _bytes(question or ""), arrived_at, state),
+                "INSERT OR IGNORE INTO messages"
+                " (id, exchange, sender, said, question, arrived_at, is_notice, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    id,
+                    exchange,
+                    "" if is_ignored else sender,
+                    _bytes("" if is_ignored else said),
+                    _bytes(question or ""),
+                    arrived_at,
+                    is_notice,
+                    State.IGNORED if is_ignored else State.RECEIVED,
+                ),
             )
             return done.rowcount == 1
 
-    def unfinished(self) -> list[Queued]:
-        """Give what is received, being thought about or ready, in the order of arrival.
+    # ------------------------------------------------------------ looking
+
+    def head(self) -> Queued | None:
+        """Give the one whose turn it is: notices first, then in the order of arrival.
 
         Raises:
             StoreError: It cannot be read.
         """
-        if not self._path.exists():
-            return []
-        with self._transaction() as database:
-            rows = database.execute(
-                f"SELECT {_COLUMNS} FROM messages WHERE state IN (?, ?, ?) ORDER BY seq",  # noqa: S608 — names of columns
-                (State.RECEIVED, State.THINKING, State.READY),
-            ).fetchall()
+        return next(iter(self._unfinished(limit=1)), None)
+
+    def unfinished(self) -> list[Queued]:
+        """Give what is received, being thought about or ready, in that order.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return self._unfinished(limit=-1)
+
+    def waiting(self) -> int:
+        """Count the messages that are not done with, notices aside.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        rows = self._rows(
+            f"SELECT COUNT(*) FROM messages WHERE {_UNFINISHED} AND NOT is_notice"  # noqa: S608 — our own words
+        )
+        return int(rows[0][0]) if rows else 0
+
+    def knows(self, id: str) -> bool:  # noqa: A002 — as above
+        """Say whether a message was ever taken in.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return bool(self._rows("SELECT 1 FROM messages WHERE id = ?", id))
+
+    def delivered_since(self, time: float, *, notices: bool) -> list[float]:
+        """Say when replies, or else notices, were given, from some time on.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
         return [
-            Queued(
-                id=row[0],
-                said=_text(row[1]),
-                question=_text(row[2]),
-                arrived_at=row[3],
-                state=State(row[4]),
-                attempts=row[5],
-                not_before=row[6],
-                receipt=row[7],
+            row[0]
+            for row in self._rows(
+                "SELECT done_at FROM messages"
+                " WHERE state = 'delivered' AND done_at > ? AND is_notice = ?",
+                time,
+                notices,
             )
-            for row in rows
         ]
+
+    # ------------------------------------------------------------ on its way
 
     def think(self, id: str) -> None:  # noqa: A002 — as above
         """Say that a reply is being made."""
         self._change("state = ?", (State.THINKING,), id)
 
-    def ready(self, id: str, *, receipt: str) -> None:  # noqa: A002 — as above
+    def ready(self, id: str, *, address: str, receipt: str) -> None:  # noqa: A002 — as above
         """Say that the reply lies beside the outbox, written and synced."""
-        self._change("state = ?, receipt = ?", (State.READY, receipt), id)
+        self._change("state = ?, address = ?, receipt = ?", (State.READY, address, receipt), id)
 
     def return_it(self, id: str) -> None:  # noqa: A002 — as above
         """Have a message answered anew."""
-        self._change("state = ?, receipt = ''", (State.RECEIVED,), id)
+        self._change("state = ?, address = '', receipt = ''", (State.RECEIVED,), id)
 
     def postpone(self, id: str, *, until: float) -> None:  # noqa: A002 — as above
         """Have a message answered later, since answering it failed."""
         self._change(
-            "state = ?, receipt = '', attempts = attempts + 1, not_before = ?",
+            "state = ?, address = '', receipt = '', attempts = attempts + 1, not_before = ?",
             (State.RECEIVED, until),
             id,
         )
 
-    def finish(self, id: str, state: State) -> None:  # noqa: A002 — as above
+    def finish(self, id: str, state: State, *, at: float) -> None:  # noqa: A002 — as above
         """Be done with a message, and keep no text of it."""
-        self._change("state = ?, said = '', question = '', receipt = ''", (state,), id)
+        self._change(
+            "state = ?, said = x'', question = x'', address = '', receipt = '', done_at = ?",
+            (state, at),
+            id,
+        )
+
+    def forget(self, id: str) -> None:  # noqa: A002 — as above
+        """Keep nothing of a message that turns out to be another's."""
+        with self._writing() as database:
+            database.execute("DELETE FROM messages WHERE id = ?", (id,))
+
+    # ------------------------------------------------------------ the database
 
     def _change(self, what: str, values: tuple[object, ...], id: str) -> None:  # noqa: A002
-        with self._transaction() as database:
+        with self._writing() as database:
             database.execute(f"UPDATE messages SET {what} WHERE id = ?", (*values, id))  # noqa: S608 — the callers' own words
 
+    def _unfinished(self, *, limit: int) -> list[Queued]:
+        return [
+            Queued(
+                id=row[0],
+                exchange=row[1],
+                sender=row[2],
+                said=_text(row[3]),
+                question=_text(row[4]),
+                arrived_at=row[5],
+                is_notice=bool(row[6]),
+                state=State(row[7]),
+                attempts=row[8],
+                not_before=row[9],
+                address=row[10],
+                receipt=row[11],
+            )
+            for row in self._rows(
+                f"SELECT {_COLUMNS} FROM messages WHERE {_UNFINISHED}"  # noqa: S608 — our own words
+                " ORDER BY is_notice DESC, seq LIMIT ?",
+                limit,
+            )
+        ]
+
+    def _rows(self, query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+        if not self._path.exists():
+            return []
+        with self._opened() as database:
+            if not _is_made(database):
+                return []
+            return database.execute(query, values).fetchall()
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._opened() as database:
+            database.execute("BEGIN IMMEDIATE")
+            if not _is_made(database):
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {VERSION}")
+            yield database
+            database.execute("COMMIT")
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
             if not self._path.exists():
                 make_private_folder(self._folder)
@@ -160,10 +290,9 @@ class Queue:
             database = sqlite3.connect(self._path, isolation_level=None)
             try:
                 database.execute("PRAGMA synchronous = FULL")
-                database.execute("BEGIN IMMEDIATE")
-                database.execute(_SCHEMA)
+                # What a message said must not stay in the pages of one that is done.
+                database.execute("PRAGMA secure_delete = ON")
                 yield database
-                database.execute("COMMIT")
             finally:
                 database.close()
         except (OSError, sqlite3.Error) as error:
@@ -174,10 +303,18 @@ class Queue:
             ) from error
 
 
+def _is_made(database: sqlite3.Connection) -> bool:
+    """Say whether the tables are there; a crash may have left an empty file."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version not in {0, VERSION}:
+        raise sqlite3.DatabaseError(f"it was made by another version ({version})")
+    return bool(version)
+
+
 def _bytes(text: str) -> bytes:
     """Keep halves of surrogate pairs, which are no text to SQLite."""
     return text.encode("utf-8", "surrogatepass")
 
 
-def _text(kept: str | bytes) -> str:
-    return kept if isinstance(kept, str) else kept.decode("utf-8", "surrogatepass")
+def _text(kept: bytes) -> str:
+    return kept.decode("utf-8", "surrogatepass")

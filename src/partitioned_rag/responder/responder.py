@@ -1,55 +1,51 @@
-"""`Responder`: takes messages in, answers them in turn, and gives each reply to the bridge once.
+"""`Responder`: takes messages in, has replies made, and gives each to the bridge once.
 
-Floor: street. The order of the durable steps is the promise; a crash between any two of them:
-
-    recorded in the queue    │ the file in the inbox is there still, and known when it comes again
-    file removed             │ the queue has the message
-    thinking                 │ it is answered anew
-    reply written beside     │ it is answered anew: nobody knows any more what it quotes
-    ready                    │ the same
-    renamed                  │ ready, and nothing lies beside: it was sent
-    receipt, delivered       │ done
+Floor: street. One thread, that of the caller, does everything that lasts, in the order that
+`answering` promises. Others only think, watch, or index, and ring when they are done.
 """
 
 import fcntl
 import logging
 import os
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.durable import PRIVATE_FILE
-from partitioned_rag.errors import BoxError, ContactError, InputError, StoreError, WorkError
-from partitioned_rag.responder import inbox, quarantine, receipts, schedule
-from partitioned_rag.responder.outbox import Outbox
-from partitioned_rag.responder.queue import QUEUE, Queue, Queued, State
+from partitioned_rag.errors import BoxError, StoreError
+from partitioned_rag.responder import schedule
+from partitioned_rag.responder.answering import Answering, Thought
+from partitioned_rag.responder.exchange import Exchange
+from partitioned_rag.responder.indexing import Indexer
+from partitioned_rag.responder.intake import Intake
+from partitioned_rag.responder.observer import Observer
+from partitioned_rag.responder.queue import Queued, State
+from partitioned_rag.responder.queues import Queues
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 2.0
+"""Where nothing rings, the inbox is looked into so often."""
+
 MAX_AGE_S = 6 * 3600.0
+STOP_WITHIN_S = 10.0
+"""A reply that is being made when a stop is asked for has so long to be finished."""
+
 LOCK = "responder.lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one message, or of one file that is none.
-
-    Attributes:
-        contact: Who wrote; empty for a file that is no message.
-        id: Of the message, or the name of the file.
-        state: `delivered`, `ignored`, `failed`, `quarantined`, or `received` for one that waits
-            to be tried again.
-        reason: A sentence; empty where there is nothing to say.
-    """
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a thinking thread came to."""
 
     contact: str
-    id: str
-    state: str
-    reason: str = ""
+    message: Queued
+    thought: Thought | None
+    error: Exception | None
 
 
 class Responder:
@@ -60,24 +56,53 @@ class Responder:
         box: OMBox,
         *,
         model: str | None = None,
+        exchanges: Sequence[Exchange] | None = None,
+        observer: Observer | None = None,
+        parallel: int = 1,
         max_age_s: float = MAX_AGE_S,
-        tell: Callable[[Outcome], None] | None = None,
     ) -> None:
         """Choose who answers; nothing is read yet.
 
         Args:
             box: Stays the caller's to close.
             model: Name of an Ollama model.
+            exchanges: Where messages come from, each with a name of its own; the box's own `inbox/`
+                and `outbox/` by default.
+            observer: Told of everything.
+            parallel: How many replies, to different contacts, are made at the same time. More than
+                Ollama answers at a time (OLLAMA_NUM_PARALLEL) only wait there.
             max_age_s: What is older is not answered any more.
-            tell: Told of each message that is done with, postponed or put away.
         """
+        there = tuple(exchanges) if exchanges is not None else (Exchange.of(box),)
+        if parallel < 1:
+            raise ValueError("parallel must be at least 1")
+        if len({each.name for each in there}) < len(there):
+            raise ValueError("two exchanges have the same name")
+        by_name = {each.name: each for each in there}
         self._box = box
-        self._model = model
-        self._max_age_s = max_age_s
-        self._tell = tell or _tell_nobody
-        self._outbox = Outbox(box.path / "outbox")
+        self._exchanges = there
+        self._observer = observer or Observer()
+        self._parallel = parallel
+        self._queues = Queues(box, by_name)
+        self._intake = Intake(box, there, self._queues, self._observer)
+        self._answering = Answering(
+            box, by_name, self._queues, self._observer, model=model, max_age_s=max_age_s
+        )
+        self._by_name = by_name
+        # Can be put to from a signal's handler, which an Event cannot be.
+        self._rung: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
+        self._thinking: dict[str, Queued] = {}
+        self._stopping = False
         self._last: str | None = None
-        self._waiting: set[str] = set()
+
+    def stop(self) -> None:
+        """Have `run` or `drain` end; another thread, or a signal's handler, may call it.
+
+        A reply that is being made has ten seconds to be finished; then its message is returned to
+        its queue.
+        """
+        self._stopping = True
+        self._rung.put(None)
 
     def drain(self) -> None:
         """Take in what there is, and answer all that can be answered now.
@@ -91,167 +116,153 @@ class Responder:
         """
         with self._alone():
             self._recover()
-            self._work(threading.Event())
+            self._work(until_idle=True)
 
-    def run(self, stop: threading.Event) -> None:
-        """Answer until told to stop; the message at hand is then finished first.
+    def run(self) -> None:
+        """Answer until `stop` is called, and keep the index current meanwhile.
 
-        Args:
-            stop: Set by another thread or a signal's handler.
+        What goes wrong with the box or a disk after the beginning is told to the observer, and
+        tried again.
 
         Raises:
-            StoreError, BoxError: As `drain`.
+            StoreError, BoxError: As `drain`, at the beginning.
         """
         with self._alone():
             self._recover()
-            while not stop.is_set():
-                self._work(stop)
-                stop.wait(LOOK_EVERY_S)
+            with self._watching():
+                failures = 0
+                while not self._stopping:
+                    began = time.monotonic()
+                    try:
+                        if failures:
+                            self._wait(schedule.pause_s(failures))
+                            self._recover()
+                        self._work(until_idle=False)
+                    except (StoreError, BoxError, OSError) as error:
+                        went_well = time.monotonic() - began > schedule.LONGEST_PAUSE_S
+                        failures = 1 if went_well else failures + 1
+                        self._observer.told(f"trying again in a moment: {error}")
 
-    def _work(self, stop: threading.Event) -> None:
-        self._take_in()
-        while not stop.is_set() and (found := self._next()) is not None:
-            self._last = found[0]
-            self._answer(*found)
-            self._take_in()
+    # ------------------------------------------------------------ the loop
 
-    # ------------------------------------------------------------ in
-
-    def _take_in(self) -> None:
-        now = time.time()
-        for path in inbox.message_files(self._box.path / "inbox"):
-            arrival = inbox.read(path)
-            if arrival is None:
-                continue
-            content = arrival.content
-            if isinstance(content, inbox.Message):
-                self._record(arrival, content)
-            elif not content.may_be_unfinished or abs(now - arrival.arrived_at) > inbox.YOUNG_S:
-                self._put_away(arrival, content.reason)
-
-    def _record(self, arrival: inbox.Arrival, message: inbox.Message) -> None:
-        contact = message.contact
-        try:
-            (self._box.path / contact).mkdir(exist_ok=True)
-        except OSError as error:
-            raise BoxError(
-                f"a contact's folder cannot be made: {error.strerror}",
-                where=str(self._box.path / contact),
-                fix="see that the OMBox can be written",
-            ) from error
-        is_new = self._queue(contact).take_in(
-            id=message.id,
-            said=message.said,
-            question=message.question,
-            # A clock that was wrong must not make it young for ever.
-            arrived_at=min(arrival.arrived_at, time.time()),
-        )
-        # Another message may have been written over it: that one is read at the next look.
-        if inbox.is_unchanged(arrival):
-            arrival.path.unlink(missing_ok=True)
-        self._waiting.add(contact)
-        if is_new and message.question is None:
-            self._tell(Outcome(contact=contact, id=message.id, state=State.IGNORED))
-
-    def _put_away(self, arrival: inbox.Arrival, reason: str) -> None:
-        if not inbox.is_unchanged(arrival):
-            return
-        quarantine.put_away(arrival.path, self._box.prepared_index() / "quarantine", reason=reason)
-        self._tell(Outcome(contact="", id=arrival.path.name, state="quarantined", reason=reason))
-
-    # ------------------------------------------------------------ in turn
-
-    def _next(self) -> tuple[str, Queued] | None:
-        """Choose the next message: of each contact the first alone, and only if it can be sent."""
-        now = time.time()
-        heads: dict[str, Queued] = {}
-        for contact in sorted(self._waiting):
-            unfinished = self._queue(contact).unfinished()
-            if not unfinished:
-                self._waiting.discard(contact)
-            elif unfinished[0].not_before <= now and self._outbox.is_free(contact):
-                heads[contact] = unfinished[0]
-        if not heads:
-            return None
-        contact = schedule.next_contact(heads, self._last)
-        return contact, heads[contact]
-
-    def _answer(self, contact: str, message: Queued) -> None:
-        if schedule.is_stale(message.arrived_at, time.time(), max_age_s=self._max_age_s):
-            self._fail(contact, message, "it is too old to be answered")
-            return
-        queue = self._queue(contact)
-        queue.think(message.id)
-        try:
-            view = self._box.view(contact)
-            reply = view.reply(message.question, model=self._model, said=message.said)
-            receipt = receipts.of_reply(reply, view, id=message.id, question=message.question)
-            self._outbox.prepare(contact, message.id, reply.text)
-            queue.ready(message.id, receipt=receipt)
-            if not view.stands(reply.prompt):
-                # First the state: ready with nothing beside would mean that it was sent.
-                queue.return_it(message.id)
-                self._outbox.discard(contact, message.id)
+    def _work(self, *, until_idle: bool) -> None:
+        give_up_at: float | None = None
+        while True:
+            for contact in self._intake.take_in():
+                self._queues.look(contact)
+            if not self._stopping:
+                self._begin()
+            self._observer.waiting(self._queues.counts)
+            if not self._thinking and (until_idle or self._stopping):
                 return
-            self._outbox.send(contact, message.id)
-        except BoxError:
-            queue.return_it(message.id)
-            raise
-        except InputError as error:
-            self._fail(contact, message, _reason(error))
-        except (WorkError, OSError) as error:
-            self._postpone(contact, message, error)
-        else:
-            self._finish(contact, message.id, receipt)
+            if self._stopping:
+                give_up_at = give_up_at or time.monotonic() + STOP_WITHIN_S
+                left_s = give_up_at - time.monotonic()
+                if left_s <= 0:
+                    self._return_all()
+                    return
+                self._wait(left_s)
+            else:
+                self._wait(min(LOOK_EVERY_S, self._queues.due_in_s() or LOOK_EVERY_S))
 
-    def _postpone(self, contact: str, message: Queued, error: WorkError | OSError) -> None:
-        pause_s = schedule.pause_s(message.attempts + 1)
-        self._queue(contact).postpone(message.id, until=time.time() + pause_s)
-        self._outbox.discard(contact, message.id)
-        self._tell(Outcome(contact=contact, id=message.id, state=State.RECEIVED, reason=str(error)))
+    def _begin(self) -> None:
+        """Have as many replies made as may be at a time."""
+        while len(self._thinking) < self._parallel:
+            contact = self._queues.next(self._last, but=self._thinking)
+            if contact is None:
+                return
+            self._last = contact
+            message = self._answering.begin(contact)
+            if message is None:
+                self._queues.look(contact)
+                continue
+            self._thinking[contact] = message
+            threading.Thread(
+                target=self._think, args=(contact, message), name="prag-thinking", daemon=True
+            ).start()
 
-    def _fail(self, contact: str, message: Queued, reason: str) -> None:
-        receipt = receipts.of_failure(
-            id=message.id, question=message.question, contact=contact, reason=reason
-        )
-        receipts.keep(self._box.kept_for(contact), message.id, receipt)
-        self._queue(contact).finish(message.id, State.FAILED)
-        self._outbox.discard(contact, message.id)
-        self._tell(Outcome(contact=contact, id=message.id, state=State.FAILED, reason=reason))
+    def _think(self, contact: str, message: Queued) -> None:
+        try:
+            done = _Done(contact, message, self._answering.think(contact, message), None)
+        # A fault of ours with one message must neither end the rest nor lose it.
+        except Exception as error:
+            log.debug("a reply could not be made", exc_info=error)
+            done = _Done(contact, message, None, error)
+        self._rung.put(done)
 
-    def _finish(self, contact: str, id: str, receipt: str) -> None:  # noqa: A002 — the message's
-        receipts.keep(self._box.kept_for(contact), id, receipt)
-        self._queue(contact).finish(id, State.DELIVERED)
-        self._tell(Outcome(contact=contact, id=id, state=State.DELIVERED))
+    def _wait(self, timeout_s: float) -> None:
+        """Sleep until somebody rings, and deal with all that was rung for."""
+        rung: list[_Done | None] = []
+        try:
+            rung.append(self._rung.get(timeout=timeout_s))
+            while True:
+                rung.append(self._rung.get_nowait())
+        except queue.Empty:
+            pass
+        for done in rung:
+            # What was given up on, after a failure or at a stop, is not what is being made now.
+            if done is None or self._thinking.get(done.contact) is not done.message:
+                continue
+            if done.thought is not None:
+                self._answering.deliver(done.contact, done.message, done.thought)
+            elif done.error is not None:
+                self._answering.give_up(done.contact, done.message, done.error)
+            del self._thinking[done.contact]
+            self._queues.look(done.contact)
+
+    def _return_all(self) -> None:
+        for contact, message in self._thinking.items():
+            self._queues.of(contact).return_it(message.id)
+        self._thinking.clear()
 
     # ------------------------------------------------------------ after a crash
 
     def _recover(self) -> None:
         """Go on where the last run ended, wherever that was."""
-        for path in sorted((self._box.prepared_index() / "partitions").glob(f"*/{QUEUE}")):
-            contact = path.parent.name
-            try:
-                queue = self._queue(contact)
-            except ContactError:  # somebody's own folder within the index
-                continue
-            for message in queue.unfinished():
-                self._waiting.add(contact)
-                is_prepared = self._outbox.is_prepared(contact, message.id)
-                if message.state is State.READY and not is_prepared:
-                    self._finish(contact, message.id, message.receipt)
+        self._thinking.clear()
+        for contact, there in self._queues.all():
+            for message in there.unfinished():
+                exchange = self._by_name.get(message.exchange)
+                if exchange is None:
                     continue
-                if message.state is not State.RECEIVED:
-                    queue.return_it(message.id)
-                self._outbox.discard(contact, message.id)
+                if message.state is State.READY and not exchange.replies.is_prepared(
+                    message.address, message.id
+                ):
+                    self._answering.finish(contact, message.id, message.receipt)
+                elif message.state is not State.RECEIVED:
+                    there.return_it(message.id)
+            self._queues.look(contact)
+        for exchange in self._exchanges:
+            exchange.replies.discard_all()
 
-    def _queue(self, contact: str) -> Queue:
-        return Queue(self._box.kept_for(contact))
+    # ------------------------------------------------------------ around it
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        from partitioned_rag.responder.watching import Watch  # noqa: PLC0415 — door of watchfiles
+
+        indexer = Indexer(self._box, self._observer)
+        watch = Watch(
+            self._box.path,
+            exchanges=[folder for each in self._exchanges for folder in (each.inbox, each.outbox)],
+            ignored=self._box.prepared_index(),
+            on_exchange=lambda: self._rung.put(None),
+            on_source=indexer.note_change,
+            on_trouble=self._observer.told,
+        )
+        try:
+            yield
+        finally:
+            watch.close()
+            indexer.close()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep a second responder off the box; the kernel lets go when this process ends."""
         try:
-            (self._box.path / "outbox").mkdir(exist_ok=True)
+            for exchange in self._exchanges:
+                for folder in (exchange.inbox, exchange.outbox):
+                    folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(
                 self._box.prepared_index() / LOCK,
                 os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
@@ -273,11 +284,3 @@ class Responder:
             yield
         finally:
             os.close(descriptor)
-
-
-def _reason(error: InputError) -> str:
-    return f"{error.what}: {error.fix}" if error.fix else error.what
-
-
-def _tell_nobody(_: Outcome) -> None:
-    pass

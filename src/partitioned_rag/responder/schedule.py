@@ -1,13 +1,16 @@
-"""Whose turn it is, and when to try again. Pure: holds no text.
+"""Whose turn it is, when to try again and who must wait. Pure: holds no text.
 
 Floor: street.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 FIRST_PAUSE_S: Final = 2.0
 LONGEST_PAUSE_S: Final = 300.0
+HOUR_S: Final = 3600.0
+MAX_PER_HOUR: Final = 30
+"""Answers that a contact gets in an hour, where the owner does not say."""
 
 
 def next_contact(waiting: Collection[str], last: str | None) -> str:
@@ -35,3 +38,24 @@ def pause_s(attempts: int) -> float:
 def is_stale(arrived_at: float, now: float, *, max_age_s: float) -> bool:
     """Say whether an answer would come so late that none is better."""
     return now - arrived_at > max_age_s
+
+
+def next_answer_at(answered_at: Sequence[float], now: float, *, max_per_hour: int) -> float:
+    """Say when a contact may be answered again, by a window of an hour that slides.
+
+    Args:
+        answered_at: When they were answered, in any order, in seconds since 1970. What is dated
+            ahead of now, by a clock that was put back, counts as of now.
+        now: In seconds since 1970.
+        max_per_hour: At least 1.
+
+    Returns:
+        No later than now if they may.
+
+    >>> next_answer_at([10.0, 20.0, 30.0], 40.0, max_per_hour=2)
+    3620.0
+    >>> next_answer_at([10.0, 20.0, 30.0], 40.0, max_per_hour=4) <= 40.0
+    True
+    """
+    latest = sorted(min(at, now) for at in answered_at)[-max_per_hour:]
+    return latest[0] + HOUR_S if len(latest) == max_per_hour else now

@@ -48,11 +48,13 @@ class AtHand:
         window_tokens: The window to ask for, prompt and reply together.
         longest_window_tokens: What the model was trained for, if known.
         meter: How it counts.
+        digest: Of its weights; empty where there is no server to ask.
     """
 
     window_tokens: int
     longest_window_tokens: int | None
     meter: Meter
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -100,7 +102,12 @@ class Models:
             window_tokens = min(window_tokens, longest)
         asking = _Asking(ollama, model, known, window_tokens)
         meter = asking.exact() or asking.calibrated() or estimated(known.tokenizer)
-        return AtHand(window_tokens=window_tokens, longest_window_tokens=longest, meter=meter)
+        return AtHand(
+            window_tokens=window_tokens,
+            longest_window_tokens=longest,
+            meter=meter,
+            digest=digest,
+        )
 
     def unknown(self) -> AtHand:
         """Say what can be said with no server to ask."""

@@ -1,0 +1,143 @@
+"""From the inbox into the queues: a file is removed once what it says is safely recorded.
+
+Floor: street.
+"""
+
+import time
+from collections.abc import Iterable
+
+from partitioned_rag.box import OMBox
+from partitioned_rag.errors import BoxError, ContactError, ContactsError
+from partitioned_rag.responder import inbox, quarantine, receipts
+from partitioned_rag.responder.exchange import Exchange
+from partitioned_rag.responder.observer import Observer, Outcome
+from partitioned_rag.responder.queue import State
+from partitioned_rag.responder.queues import MOST_WAITING, Queues
+from partitioned_rag.values import Correspondent
+
+NOBODY = "its sender is no phone number, and no alias in contacts.toml"
+TOO_MANY = f"more than {MOST_WAITING} messages were waiting"
+
+
+class Intake:
+    """Takes messages in, of all exchanges."""
+
+    def __init__(
+        self, box: OMBox, exchanges: Iterable[Exchange], queues: Queues, observer: Observer
+    ) -> None:
+        """Read nothing yet."""
+        self._box = box
+        self._exchanges = tuple(exchanges)
+        self._queues = queues
+        self._observer = observer
+        self._told = ""
+
+    def take_in(self) -> set[str]:
+        """Take in what there is.
+
+        While `contacts.toml` cannot be used, nobody knows who has written: everything stays.
+
+        Returns:
+            The contacts who have a new message.
+
+        Raises:
+            StoreError: A queue cannot be written.
+            BoxError: The box cannot be written.
+        """
+        found: set[str] = set()
+        trouble = ""
+        for exchange in self._exchanges:
+            for path in inbox.message_files(exchange.inbox):
+                arrival = inbox.read(path)
+                if arrival is None:
+                    continue
+                try:
+                    found |= self._take(exchange, arrival)
+                except ContactsError as error:
+                    trouble = f"messages stay in the inbox: {error}"
+        if trouble and trouble != self._told:
+            self._observer.told(trouble)
+        self._told = trouble
+        return found
+
+    def _take(self, exchange: Exchange, arrival: inbox.Arrival) -> set[str]:
+        content = arrival.content
+        if isinstance(content, inbox.Broken):
+            is_young = abs(time.time() - arrival.arrived_at) <= inbox.YOUNG_S
+            if not (content.may_be_unfinished and is_young):
+                self._put_away(arrival, content.reason)
+            return set()
+        try:
+            who = self._box.correspondent(content.sender)
+        except ContactError:
+            self._put_away(arrival, NOBODY)
+            return set()
+        self._record(exchange, arrival, content, who)
+        # Another message may have been written over it: that one is read at the next look.
+        if inbox.is_unchanged(arrival):
+            arrival.path.unlink(missing_ok=True)
+        return {who.contact} if content.question is not None else set()
+
+    def _record(
+        self,
+        exchange: Exchange,
+        arrival: inbox.Arrival,
+        message: inbox.Message,
+        who: Correspondent,
+    ) -> None:
+        folder = self._box.path / who.contact
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise BoxError(
+                f"a contact's folder cannot be made: {error.strerror}",
+                where=str(folder),
+                fix="see that the OMBox can be written",
+            ) from error
+        queue = self._queues.of(who.contact)
+        if queue.knows(message.id):
+            return
+        is_too_much = message.question is not None and queue.waiting() >= MOST_WAITING
+        if is_too_much:
+            receipts.keep(
+                self._box.kept_for(who.contact),
+                message.id,
+                receipts.of_failure(
+                    id=message.id,
+                    exchange=exchange.name,
+                    sender=message.sender,
+                    said=message.said,
+                    question=message.question or "",
+                    contact=who.contact,
+                    reason=TOO_MANY,
+                ),
+            )
+        queue.take_in(
+            id=message.id,
+            exchange=exchange.name,
+            sender=message.sender,
+            said=message.said,
+            question=message.question,
+            # A clock that was wrong must not make it young for ever.
+            arrived_at=min(arrival.arrived_at, time.time()),
+        )
+        if is_too_much:
+            queue.finish(message.id, State.FAILED, at=time.time())
+            self._tell(who.contact, message.id, State.FAILED, TOO_MANY)
+        elif message.question is None:
+            self._tell(who.contact, message.id, State.IGNORED)
+
+    def _put_away(self, arrival: inbox.Arrival, reason: str) -> None:
+        """Put a file into quarantine; one that cannot be moved stays, and is tried again."""
+        if not inbox.is_unchanged(arrival):
+            return
+        folder = self._box.prepared_index() / "quarantine"
+        try:
+            quarantine.put_away(arrival.path, folder, reason=reason)
+        except OSError as error:
+            self._observer.told(f"{arrival.path.name!a} cannot be put away: {error.strerror}")
+            return
+        self._tell("", arrival.path.name, "quarantined", reason)
+
+    def _tell(self, contact: str, id: str, state: str, reason: str = "") -> None:  # noqa: A002
+        self._observer.done(Outcome(contact=contact, id=id, state=state, reason=reason))

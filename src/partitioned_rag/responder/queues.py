@@ -1,0 +1,161 @@
+"""`Queues`: the queues of all contacts, and whose message is answered next.
+
+Floor: street. Between calls it holds no text and no open file, only what tells whose turn it is.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from partitioned_rag.box import OMBox
+from partitioned_rag.errors import ContactError, ContactsError
+from partitioned_rag.responder import schedule
+from partitioned_rag.responder.exchange import Exchange
+from partitioned_rag.responder.queue import QUEUE, Queue, Queued
+from partitioned_rag.values import Correspondent
+
+MOST_WAITING = 100
+"""Messages of one contact; what comes on top is not answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """Of the message whose turn it is with its contact: where its reply goes, and when."""
+
+    exchange: str
+    address: str
+    not_before: float
+
+
+class Queues:
+    """One queue for each contact, each in the folder of what is kept for that contact."""
+
+    def __init__(self, box: OMBox, exchanges: Mapping[str, Exchange]) -> None:
+        """Read nothing yet.
+
+        Args:
+            box: Whose contacts they are.
+            exchanges: By name. Messages that came by another one wait until it is there again.
+        """
+        self._box = box
+        self._exchanges = exchanges
+        self._heads: dict[str, _Head] = {}
+        self._counts: dict[str, int] = {}
+
+    def of(self, contact: str) -> Queue:
+        """Give the queue of a contact; nothing is made yet.
+
+        Raises:
+            ContactError: The id is malformed or reserved.
+            BoxError: The index folder cannot be written, or is not ours.
+        """
+        return Queue(self._box.kept_for(contact))
+
+    def all(self) -> Iterator[tuple[str, Queue]]:
+        """Give every queue there is, with its contact."""
+        partitions = self._box.prepared_index() / "partitions"
+        for path in sorted(partitions.glob(f"*/{QUEUE}")):
+            try:
+                yield path.parent.name, self.of(path.parent.name)
+            except ContactError:  # somebody's own folder within the index
+                continue
+
+    def first(self, contact: str) -> Queued | None:
+        """Give the message of a contact whose turn it is.
+
+        Raises:
+            StoreError: The queue cannot be read.
+        """
+        there = self.of(contact).unfinished()
+        return next((each for each in there if each.exchange in self._exchanges), None)
+
+    # ------------------------------------------------------------ whose turn
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many messages of each contact wait, as far as was looked."""
+        return dict(self._counts)
+
+    def look(self, contact: str) -> None:
+        """See whether a contact's next message can be answered, and when; call it after a change.
+
+        Who has had as many answers in the hour as they get is told so, once in that hour.
+
+        Raises:
+            StoreError: The queue cannot be used.
+        """
+        queue = self.of(contact)
+        self._counts.pop(contact, None)
+        self._heads.pop(contact, None)
+        head = self.first(contact)
+        if head is None:
+            return
+        self._counts[contact] = queue.waiting()
+        who = self._who(head.sender)
+        not_before = head.not_before
+        if not head.is_notice:
+            now = time.time()
+            free_at = schedule.next_answer_at(
+                queue.delivered_since(now - schedule.HOUR_S, notices=False),
+                now,
+                max_per_hour=per_hour(who),
+            )
+            if free_at > now:
+                if self._tells_to_wait(queue, head, now):
+                    self.look(contact)
+                    return
+                not_before = max(not_before, free_at)
+        self._heads[contact] = _Head(
+            exchange=head.exchange,
+            address=who.address if who else head.sender,
+            not_before=not_before,
+        )
+
+    def next(self, last: str | None, *, but: Collection[str]) -> str | None:
+        """Say whose message can be answered now.
+
+        Args:
+            last: Whose was answered before.
+            but: Whose is being answered.
+        """
+        now = time.time()
+        eligible = [
+            contact
+            for contact, head in self._heads.items()
+            if contact not in but
+            and head.not_before <= now
+            and self._exchanges[head.exchange].replies.is_free(head.address)
+        ]
+        return schedule.next_contact(eligible, last) if eligible else None
+
+    def due_in_s(self) -> float | None:
+        """Say in how many seconds the next message is to be tried that waits for its time alone."""
+        now = time.time()
+        times = [head.not_before - now for head in self._heads.values() if head.not_before > now]
+        return min(times, default=None)
+
+    def _who(self, sender: str) -> Correspondent | None:
+        """Say who a sender is; None where it cannot be said now, which its turn will show."""
+        try:
+            return self._box.correspondent(sender)
+        except (ContactError, ContactsError):
+            return None
+
+    def _tells_to_wait(self, queue: Queue, head: Queued, now: float) -> bool:
+        """Put a notice before a message that must wait, unless there was one in the last hour."""
+        if queue.delivered_since(now - schedule.HOUR_S, notices=True):
+            return False
+        return queue.take_in(
+            id=f"{head.id}-wait",
+            exchange=head.exchange,
+            sender=head.sender,
+            said="",
+            question="wait",
+            arrived_at=now,
+            is_notice=True,
+        )
+
+
+def per_hour(who: Correspondent | None) -> int:
+    """Say how many answers a contact gets in an hour."""
+    return (who.max_per_hour if who else None) or schedule.MAX_PER_HOUR
