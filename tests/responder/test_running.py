@@ -1,0 +1,234 @@
+"""`Responder.run` and `prag run`: woken by events, ended by signals, and what a dry run leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from partitioned_rag import IndexReport, Observer, OMBox, Outcome, Responder
+from partitioned_rag.responder import responder as module
+from tests.ollama_double import Exchange as Chat
+from tests.ollama_double import OllamaDouble
+from tests.responder.test_queueing import queue_of
+from tests.responder.test_round_trip import ASKER, OTHER, drop, outbox
+
+T = TypeVar("T")
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def double() -> Iterator[OllamaDouble]:
+    with OllamaDouble() as server:
+        yield server
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("public", "inbox", "outbox"):
+        (tmp_path / "OMBox" / name).mkdir(parents=True)
+    (tmp_path / "OMBox" / "public" / "tide.txt").write_text("The tide turns at noon.\n")
+    return tmp_path / "OMBox"
+
+
+class Signals(Observer):
+    """Lets a test wait for what is told."""
+
+    def __init__(self) -> None:
+        self.happened = threading.Condition()
+        self.outcomes: list[Outcome] = []
+        self.reports: list[IndexReport] = []
+        self.texts: list[str] = []
+
+    def done(self, outcome: Outcome) -> None:
+        self._keep(self.outcomes, outcome)
+
+    def indexed(self, report: IndexReport) -> None:
+        self._keep(self.reports, report)
+
+    def told(self, text: str) -> None:
+        self._keep(self.texts, text)
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        with self.happened:
+            assert self.happened.wait_for(until, PATIENCE_S)
+
+    def _keep(self, where: list[T], what: T) -> None:
+        with self.happened:
+            where.append(what)
+            self.happened.notify_all()
+
+
+class Running:
+    """A responder that runs in a thread of its own until the block ends."""
+
+    def __init__(self, root: Path, double: OllamaDouble) -> None:
+        self.seen = Signals()
+        self._box = OMBox(root, "hashing", ollama_host=double.host)
+        self.responder = Responder(self._box, observer=self.seen)
+        self._thread = threading.Thread(target=self.responder.run)
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.responder.stop()
+        self._thread.join(PATIENCE_S)
+        self._box.close()
+        assert not self._thread.is_alive()
+
+
+def test_a_message_that_comes_while_it_runs_is_answered(root: Path, double: OllamaDouble) -> None:
+    with Running(root, double) as running:
+        for n in range(3):
+            drop(root, ASKER, f"om q{n}?", n)
+            running.seen.wait(lambda n=n: len(running.seen.outcomes) == n + 1)  # type: ignore[misc]
+            assert f"q{n}?" in (root / "outbox" / f"{ASKER}.txt").read_text()
+            (root / "outbox" / f"{ASKER}.txt").unlink()
+
+
+def test_events_alone_wake_it(
+    root: Path, double: OllamaDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 10 * PATIENCE_S)
+    with Running(root, double) as running:
+        running.seen.wait(lambda: len(running.seen.reports) == 1)  # by then it watches
+        drop(root, ASKER, "om when?")
+        running.seen.wait(lambda: len(running.seen.outcomes) == 1)
+        drop(root, ASKER, "om and then?", 2)
+        (root / "outbox" / f"{ASKER}.txt").unlink()
+        running.seen.wait(lambda: len(running.seen.outcomes) == 2)
+
+
+def test_where_there_are_no_events_it_looks(
+    root: Path, double: OllamaDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_events(*_: object, **__: object) -> Iterator[object]:
+        raise OSError("no space left for watches")
+
+    monkeypatch.setattr("watchfiles.watch", no_events)
+    with Running(root, double) as running:
+        running.seen.wait(lambda: bool(running.seen.texts))
+        drop(root, ASKER, "om when?")
+        running.seen.wait(lambda: len(running.seen.outcomes) == 1)
+    assert "now and then" in running.seen.texts[0]
+
+
+def test_the_index_follows_the_folder(root: Path, double: OllamaDouble) -> None:
+    with Running(root, double) as running:
+        running.seen.wait(lambda: len(running.seen.reports) == 1)
+        (root / "public" / "new.txt").write_text("walrus\n")
+        running.seen.wait(
+            lambda: any(
+                each.added for report in running.seen.reports[1:] for each in report.partitions
+            )
+        )
+
+
+def test_a_stop_gives_the_reply_at_hand_its_time_and_then_returns_it(
+    root: Path, double: OllamaDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STOP_WITHIN_S", 0.2)
+    gate = double.hold()
+    asked = threading.Event()
+    double.on_chat(lambda _: asked.set())
+    drop(root, ASKER, "om when?")
+    try:
+        with Running(root, double):
+            assert asked.wait(PATIENCE_S)
+        assert outbox(root) == {}
+        assert [str(each.state) for each in queue_of(root, ASKER).unfinished()] == ["received"]
+    finally:
+        gate.set()
+    assert outbox(root) == {}
+
+
+def test_a_stop_while_the_model_thinks_lets_it_finish(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "om when?")
+    drop(root, OTHER, "om where?")
+    running = Running(root, double)
+
+    def stop(_: Chat) -> None:
+        running.responder.stop()
+
+    double.on_chat(stop)
+    with running:
+        running.seen.wait(lambda: bool(running.seen.outcomes))
+    # The one at hand is finished, and none is begun after it.
+    assert [each.state for each in running.seen.outcomes] == ["delivered"]
+
+
+def test_trouble_while_it_runs_is_told_and_does_not_end_it(
+    root: Path, double: OllamaDouble
+) -> None:
+    with Running(root, double) as running:
+        running.seen.wait(lambda: len(running.seen.reports) == 1)
+        queue = root / ".prag" / "partitions" / ASKER / "queue.sqlite3"
+        queue.mkdir(parents=True)
+        drop(root, ASKER, "om when?")
+        running.seen.wait(lambda: bool(running.seen.texts))
+        queue.rmdir()
+        running.seen.wait(lambda: len(running.seen.outcomes) == 1)
+    assert "queue" in running.seen.texts[0]
+
+
+# ---------------------------------------------------------------- the command
+
+
+def command(root: Path, double: OllamaDouble, *options: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "partitioned_rag", "run", "--box", str(root)),
+        *("--embedder", "hashing", *options),
+    ]
+
+
+def environment(double: OllamaDouble) -> dict[str, str]:
+    return os.environ | {"PRAG_INDEX": "", "OLLAMA_HOST": double.host}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(root: Path, double: OllamaDouble, number: int) -> None:
+    drop(root, ASKER, "om when?")
+    with subprocess.Popen(
+        command(root, double, "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(double),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        told = json.loads(process.stdout.readline())
+        process.send_signal(number)
+        assert (process.wait(PATIENCE_S), process.stderr.read()) == (0, "")
+    assert (told["contact"], told["state"]) == (ASKER, "delivered")
+
+
+def test_a_dry_run_tells_all_and_leaves_all(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "om when does the tide turn?")
+    drop(root, OTHER, "hello", 2)
+    (root / "inbox" / "x.json").write_text("no json")
+    os.utime(root / "inbox" / "x.json", (0, 0))
+    before = sorted(path.name for path in (root / "inbox").iterdir())
+    done = subprocess.run(
+        command(root, double, "--dry-run", "--json"),
+        capture_output=True,
+        text=True,
+        env=environment(double),
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["outcome"] for each in told] == ["delivered", "ignored", "quarantined"]
+    assert "when does the tide turn?" in told[0]["text"]
+    assert sorted(path.name for path in (root / "inbox").iterdir()) == before
+    assert outbox(root) == {}
+    assert list((root / ".prag" / "partitions").glob("*/queue.sqlite3")) == []
+    assert not (root / ".prag" / "quarantine").exists()
