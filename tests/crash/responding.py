@@ -22,6 +22,11 @@ KILLER = Path(__file__).with_name("killer.py")
 PATIENCE_S = 120
 
 
+def contact_of(n: int) -> str:
+    """Number a contact."""
+    return f"1555010{n:04}"
+
+
 @dataclass(slots=True)
 class Traffic:
     """A box with messages, and what came out of it."""
@@ -35,8 +40,10 @@ class Traffic:
         """Have some contacts write."""
         for name in ("public", "inbox", "outbox"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        many = (f"[contacts.{contact_of(n)}]\nmax_per_hour = 100000\n" for n in range(100))
+        (self.root / "contacts.toml").write_text("".join(many))
         for n in range(contacts):
-            contact = f"1555010{n:04}"
+            contact = contact_of(n)
             (self.root / contact).mkdir(exist_ok=True)
             for _ in range(each):
                 word = f"q{len(self.sent):05}"

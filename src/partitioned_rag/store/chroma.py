@@ -49,6 +49,8 @@ REFUSALS = (
     ("database is locked", errno.EBUSY),
     ("out of memory", errno.ENOMEM),
 )
+# To make them reads the environment anew each time, at the cost of a small query.
+SETTINGS = Settings(anonymized_telemetry=False)
 
 Vectors = npt.NDArray[np.float32]
 
@@ -80,9 +82,7 @@ class ChromaIndex:
             spelling = "".join("/." if bit == "1" else "/" for bit in f"{id(self):b}")
             self._client = cast(
                 "Client",
-                chromadb.PersistentClient(
-                    f"{folder}{spelling}", settings=Settings(anonymized_telemetry=False)
-                ),
+                chromadb.PersistentClient(f"{folder}{spelling}", settings=SETTINGS.model_copy()),
             )
             # Squared distance keeps vectors as they came; "cosine" would store them rescaled.
             self._collection = self._client.get_or_create_collection(

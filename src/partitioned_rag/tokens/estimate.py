@@ -23,12 +23,13 @@ _VOCABULARY_SHA256: Final = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a
 TIKTOKEN_MARGIN: Final = 0.35
 """Other vocabularies take up to this much more for the same chats and prose."""
 
-# Runs of Latin letters, of spaces and of line breaks; any other character alone.
-_PIECE = re.compile(r"[A-Za-z]+| +|\n+|.", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z]+")
+_SPACES = re.compile(r" +")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 LETTERS_PER_TOKEN: Final = 4
 LONG_WORD_LETTERS: Final = 12
 CJK_TOKENS: Final = 2
+CJK_BYTES: Final = 3
 RULE_MARGIN: Final = 0.15
 
 
@@ -73,23 +74,19 @@ def tokens_by_rule(text: str) -> int:
     every two; a space before a word is free; an ideograph counts two; everything else counts its
     UTF-8 bytes, which a byte-level tokenizer never exceeds.
     """
-    total = 0
-    for found in _PIECE.finditer(text):
-        piece = found[0]
-        first = piece[0]
-        if first.isascii():
-            if first.isalpha():
-                long = len(piece) > LONG_WORD_LETTERS
-                total += math.ceil(len(piece) / (2 if long else LETTERS_PER_TOKEN))
-            elif first == " ":
-                total += len(piece) // 2
-            else:
-                total += len(piece)
-        elif _CJK.match(first):
-            total += CJK_TOKENS
-        else:
-            total += len(first.encode("utf-8", "replace"))
-    return total
+    words = list(map(len, _WORD.findall(text)))
+    spaces = list(map(len, _SPACES.findall(text)))
+    ascii_chars = len(text.encode("ascii", "ignore"))
+    other_bytes = len(text.encode("utf-8", "replace")) - ascii_chars
+    return (
+        sum(
+            math.ceil(letters / (2 if letters > LONG_WORD_LETTERS else LETTERS_PER_TOKEN))
+            for letters in words
+        )
+        + sum(run // 2 for run in spaces)
+        + (ascii_chars - sum(words) - sum(spaces))
+        + (other_bytes - (CJK_BYTES - CJK_TOKENS) * len(_CJK.findall(text)))
+    )
 
 
 def _has_vocabulary() -> bool:

@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache as remembered
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -187,7 +188,7 @@ class _Asking:
     def calibrated(self) -> Meter | None:
         """Count as the server's counts of fixed texts teach."""
         own = self.known.tokenizer
-        count = estimator().count if own is None else own.counter()
+        count = remembered(estimator().count) if own is None else own.counter()
         if not self.known.was_calibrated:
             self.known.calibration = calibrate(
                 lambda messages: self.ollama.count_prompt(
@@ -224,11 +225,12 @@ class _Asking:
 def estimated(own: Tokenizer | None) -> Meter:
     """Count by rule of thumb, where nobody can be asked."""
     guess = estimator()
+    count = remembered(guess.count)  # made for one prompt, and forgotten with it
     return Meter(
-        count=guess.count,
+        count=count,
         cost=lambda messages: (
             MESSAGE_OVERHEAD_TOKENS * (len(messages) + 1)
-            + sum(guess.count(message.content) for message in messages)
+            + sum(count(message.content) for message in messages)
         ),
         neutralise=neutralise if own is None else neutraliser(own.control_spellings),
         render=lambda _: None,
