@@ -37,6 +37,8 @@ REPLY_TOKENS = 512
 # Enough to fill the window; more only costs time.
 PROMPT_HITS = 50
 PROMPT_TURNS = 40
+# Whoever writes much has their question so far back in the chat when its turn comes.
+SOUGHT_TURNS = 1000
 # A token of text is hardly ever longer: a folder above this is not tried whole.
 MOST_CHARS_PER_TOKEN = 8
 # A folder that changes all the time is given up after so many.
@@ -235,9 +237,9 @@ class View:
         )
         most_chars = allowed * MOST_CHARS_PER_TOKEN
         for _ in range(ATTEMPTS):
-            turns = self._chat.recent_turns(limit=PROMPT_TURNS) if self._chat else []
+            turns = self._chat.recent_turns(limit=SOUGHT_TURNS) if self._chat else []
             asked = turn_of(said, turns) if said is not None else None
-            turns = [turn for turn in turns if turn is not asked]
+            turns = [turn for turn in turns[-PROMPT_TURNS:] if turn is not asked]
             whole = everything(self._partitions, at_most_chars=most_chars)
             whole = without(whole, asked) if whole else whole
             prompt = packed(turns=turns, hits=whole, is_whole_folder=True) if whole else None
