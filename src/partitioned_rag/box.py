@@ -146,9 +146,13 @@ class OMBox:
             EmbedderError: The embedder cannot be loaded.
         """
         began = time.monotonic()
-        there, skipped = self._survey()
+        self._survey()  # a box that is not there must not be made by making its index
         self._index.prepare()
-        gone = [name for name in self._indexed() if name not in there.partitions]
+        # In this order: what is indexed of a folder that has just been made is not taken for gone.
+        indexed = list(self._indexed())
+        there, skipped = self._survey()
+        refused = {refusal.name for refusal in there.refused}
+        gone = [name for name in indexed if name not in there.partitions and name not in refused]
         reports: list[PartitionReport] = []
         for name in (*there.partitions, *gone):
             partition = self._partition(name)

@@ -1,6 +1,7 @@
 """Who waits, who is told so, and what becomes of a message that cannot be answered as it came."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -256,3 +257,68 @@ def test_two_contacts_can_be_answered_at_a_time_and_one_never_twice(
     # Held until both had begun: with one at a time it would never have been let go.
     assert set(outbox(root)) == {f"{ASKER}.txt", f"{OTHER}.txt"}
     assert len(seen) == 2
+
+
+# ---------------------------------------------------------------- what the owner does meanwhile
+
+
+def test_a_contact_whose_folder_is_removed_meanwhile_is_not_answered_nor_remembered(
+    root: Path, double: OllamaDouble
+) -> None:
+    def remove(_: Chat) -> None:
+        shutil.rmtree(root / ASKER)
+        with OMBox(root, "hashing") as box:
+            box.index()
+
+    double.on_chat(remove)
+    drop(root, ASKER, "om when?")
+    drain(root, double)
+    assert outbox(root) == {}
+    assert list((root / "outbox").iterdir()) == []
+    assert not (root / ".prag" / "partitions" / ASKER).exists()
+    assert not (root / ASKER).exists()
+
+
+def test_an_index_forgets_no_contact_who_has_just_written(
+    root: Path, double: OllamaDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message is taken in between any two steps of an index."""
+    with OMBox(root, "hashing", ollama_host=double.host) as box:
+        box.index()
+        looked = OMBox._survey
+        dropped: list[Path] = []
+
+        def survey(self: OMBox) -> object:
+            there = looked(self)
+            if len(dropped) < 2:
+                dropped.append(drop(root, f"1555030000{len(dropped)}", "om when?"))
+                double.misbehave(Fault.HTTP_500)
+                with OMBox(root, "hashing", ollama_host=double.host) as other:
+                    Responder(other).drain()
+            return there
+
+        monkeypatch.setattr(OMBox, "_survey", survey)
+        box.index()
+    assert [queue_of(root, f"1555030000{n}").waiting() for n in range(2)] == [1, 1]
+
+
+def test_a_raised_limit_holds_at_once(root: Path, double: OllamaDouble) -> None:
+    (root / "contacts.toml").write_text(f"[contacts.{ASKER}]\nmax_per_hour = 1\n")
+    for n in range(2):
+        drop(root, ASKER, f"om q{n}?", n)
+    drain(root, double)  # the notice is queued, and waits for the bridge
+    (root / "contacts.toml").write_text(f"[contacts.{ASKER}]\nmax_per_hour = 9\n")
+    take(root)
+    drain(root, double)
+    assert "q1?" in take(root)[0]
+
+
+def test_a_flood_is_taken_in_a_little_at_a_time(root: Path, double: OllamaDouble) -> None:
+    for n in range(90):
+        (root / "inbox" / f"{ASKER}_{n:03}.json").write_text(
+            json.dumps({"sender": ASKER, "text": f"hello {n}"})
+        )
+    drop(root, OTHER, "om when?")
+    told = drain(root, double)
+    assert len(told.outcomes) == 91
+    assert [each.contact for each in told.outcomes].index(OTHER) < 90

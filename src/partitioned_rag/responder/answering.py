@@ -25,7 +25,7 @@ from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.observer import Observer, Outcome
 from partitioned_rag.responder.queue import Queued, State
 from partitioned_rag.responder.queues import Queues, per_hour
-from partitioned_rag.values import Reply
+from partitioned_rag.values import Correspondent, Reply
 from partitioned_rag.view import View
 
 log = logging.getLogger(__name__)
@@ -103,10 +103,7 @@ class Answering:
         if who.contact != contact:
             self._hand_over(contact, message, who.contact)
             return None
-        if not message.is_notice and schedule.is_stale(
-            message.arrived_at, time.time(), max_age_s=self._max_age_s
-        ):
-            self._fail(contact, message, TOO_OLD)
+        if self._is_past(contact, message, who):
             return None
         self._queues.of(contact).think(message.id)
         self._observer.begun(contact, message.id)
@@ -138,6 +135,8 @@ class Answering:
     def deliver(self, contact: str, message: Queued, thought: Thought) -> None:
         """Send a reply, if all that it quotes stands at this moment; else have it made anew.
 
+        A contact whose folder was removed meanwhile, and the queue with it, is not answered.
+
         Raises:
             StoreError: The queue cannot be written.
             BoxError: The box is gone.
@@ -146,7 +145,9 @@ class Answering:
         try:
             address = self._box.correspondent(message.sender).address
             replies.prepare(address, message.id, thought.text)
-            queue.ready(message.id, address=address, receipt=thought.receipt)
+            if not queue.ready(message.id, address=address, receipt=thought.receipt):
+                replies.discard(message.id)
+                return
             if not (thought.stands() and replies.is_free(address)):
                 # First the state: ready with nothing beside would mean that it was sent.
                 queue.return_it(message.id)
@@ -198,16 +199,31 @@ class Answering:
 
     def _notice(self, contact: str, message: Queued) -> Thought:
         who = self._box.correspondent(message.sender)
-        now = time.time()
-        answered = self._queues.of(contact).delivered_since(now - schedule.HOUR_S, notices=False)
         limit = per_hour(who)
-        wait_s = schedule.next_answer_at(answered, now, max_per_hour=limit) - now
+        minutes = max(1, math.ceil(self._wait_s(contact, who) / 60))
         text = (
             f"That is {limit} answers within an hour, and I do not give more."
-            f" I go on in {max(1, math.ceil(wait_s / 60))} min."
+            f" I go on in {minutes} min."
         )
         receipt = receipts.of_notice(message, contact, f"more than {limit} messages an hour")
         return Thought(text=text, receipt=receipt, stands=lambda: True)
+
+    def _wait_s(self, contact: str, who: Correspondent) -> float:
+        """Say how long a contact must wait who has had all answers of this hour."""
+        now = time.time()
+        answered = self._queues.of(contact).delivered_since(now - schedule.HOUR_S, notices=False)
+        return schedule.next_answer_at(answered, now, max_per_hour=per_hour(who)) - now
+
+    def _is_past(self, contact: str, message: Queued, who: Correspondent) -> bool:
+        """Say whether the time to answer is over, and if so be done with it."""
+        if message.is_notice:
+            if self._wait_s(contact, who) <= 0:  # the owner has raised the limit meanwhile
+                self._queues.of(contact).forget(message.id)
+                return True
+        elif schedule.is_stale(message.arrived_at, time.time(), max_age_s=self._max_age_s):
+            self._fail(contact, message, TOO_OLD)
+            return True
+        return False
 
     def _hand_over(self, contact: str, message: Queued, other: str) -> None:
         """Give a message to whom its sender is by now, in an order that loses it nowhere."""

@@ -9,6 +9,8 @@ import json
 import os
 import re
 import stat
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -86,6 +88,22 @@ def message_files(inbox: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     return [inbox / name for name in sorted(found)]
+
+
+def some_of_each(paths: Sequence[Path], most: int) -> list[Path]:
+    """Choose the first few of each sender, as the names have it; which is all that they decide.
+
+    >>> [path.name for path in some_of_each([Path("1_1"), Path("1_2"), Path("2_1")], 1)]
+    ['1_1', '2_1']
+    """
+    taken: Counter[str] = Counter()
+    chosen = []
+    for path in paths:
+        sender = path.name.partition("_")[0]
+        taken[sender] += 1
+        if taken[sender] <= most:
+            chosen.append(path)
+    return chosen
 
 
 def read(path: Path) -> Arrival | None:

@@ -9,8 +9,13 @@ import threading
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import PragError
 from partitioned_rag.responder.observer import Observer
+from partitioned_rag.values import Progress
 
 QUIET_S = 1.5
+
+
+class _ClosedError(Exception):
+    """Leaves the middle of an index, which is as safe there as a kill."""
 
 
 class Indexer:
@@ -31,9 +36,10 @@ class Indexer:
         self._changed.set()
 
     def close(self) -> None:
-        """End it; what is being indexed at this moment is not waited for."""
+        """End it, between two files."""
         self._closed.set()
         self._changed.set()
+        self._thread.join()
 
     def _run(self) -> None:
         while True:
@@ -44,6 +50,12 @@ class Indexer:
             if self._closed.is_set():
                 return
             try:
-                self._observer.indexed(self._box.index())
+                self._observer.indexed(self._box.index(progress=self._stop_if_closed))
+            except _ClosedError:
+                return
             except PragError as error:
                 self._observer.told(f"the index is not current: {error}")
+
+    def _stop_if_closed(self, _: Progress) -> None:
+        if self._closed.is_set():
+            raise _ClosedError

@@ -16,6 +16,9 @@ from partitioned_rag.responder.queues import MOST_WAITING, Queues
 from partitioned_rag.values import Correspondent
 
 NOBODY = "its sender is no phone number, and no alias in contacts.toml"
+MOST_AT_A_TIME = 20
+"""Of one sender, so that a flood keeps nobody's message out."""
+
 TOO_MANY = f"more than {MOST_WAITING} messages were waiting"
 
 
@@ -32,22 +35,26 @@ class Intake:
         self._observer = observer
         self._told = ""
 
-    def take_in(self) -> set[str]:
-        """Take in what there is.
+    def take_in(self) -> tuple[set[str], bool]:
+        """Take in what there is, a little of everybody's.
 
         While `contacts.toml` cannot be used, nobody knows who has written: everything stays.
 
         Returns:
-            The contacts who have a new message.
+            The contacts who have a new message, and whether there is more to be taken in.
 
         Raises:
             StoreError: A queue cannot be written.
             BoxError: The box cannot be written.
         """
         found: set[str] = set()
+        is_more = False
         trouble = ""
         for exchange in self._exchanges:
-            for path in inbox.message_files(exchange.inbox):
+            there = inbox.message_files(exchange.inbox)
+            some = inbox.some_of_each(there, MOST_AT_A_TIME)
+            is_more |= len(some) < len(there)
+            for path in some:
                 arrival = inbox.read(path)
                 if arrival is None:
                     continue
@@ -55,10 +62,12 @@ class Intake:
                     found |= self._take(exchange, arrival)
                 except ContactsError as error:
                     trouble = f"messages stay in the inbox: {error}"
+                except OSError as error:
+                    trouble = f"{path.name!a} cannot be removed from the inbox: {error.strerror}"
         if trouble and trouble != self._told:
             self._observer.told(trouble)
         self._told = trouble
-        return found
+        return found, is_more and not trouble
 
     def _take(self, exchange: Exchange, arrival: inbox.Arrival) -> set[str]:
         content = arrival.content
@@ -128,15 +137,11 @@ class Intake:
             self._tell(who.contact, message.id, State.IGNORED)
 
     def _put_away(self, arrival: inbox.Arrival, reason: str) -> None:
-        """Put a file into quarantine; one that cannot be moved stays, and is tried again."""
+        """Put a file into quarantine."""
         if not inbox.is_unchanged(arrival):
             return
         folder = self._box.prepared_index() / "quarantine"
-        try:
-            quarantine.put_away(arrival.path, folder, reason=reason)
-        except OSError as error:
-            self._observer.told(f"{arrival.path.name!a} cannot be put away: {error.strerror}")
-            return
+        quarantine.put_away(arrival.path, folder, reason=reason)
         self._tell("", arrival.path.name, "quarantined", reason)
 
     def _tell(self, contact: str, id: str, state: str, reason: str = "") -> None:  # noqa: A002

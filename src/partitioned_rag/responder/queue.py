@@ -203,9 +203,15 @@ class Queue:
         """Say that a reply is being made."""
         self._change("state = ?", (State.THINKING,), id)
 
-    def ready(self, id: str, *, address: str, receipt: str) -> None:  # noqa: A002 — as above
-        """Say that the reply lies beside the outbox, written and synced."""
-        self._change("state = ?, address = ?, receipt = ?", (State.READY, address, receipt), id)
+    def ready(self, id: str, *, address: str, receipt: str) -> bool:  # noqa: A002 — as above
+        """Say that the reply lies beside the outbox, written and synced.
+
+        Returns:
+            False if the message is not there any more, since its contact was removed.
+        """
+        return self._change(
+            "state = ?, address = ?, receipt = ?", (State.READY, address, receipt), id
+        )
 
     def return_it(self, id: str) -> None:  # noqa: A002 — as above
         """Have a message answered anew."""
@@ -228,15 +234,19 @@ class Queue:
         )
 
     def forget(self, id: str) -> None:  # noqa: A002 — as above
-        """Keep nothing of a message that turns out to be another's."""
+        """Keep nothing of a message, such as one that turns out to be another's."""
         with self._writing() as database:
             database.execute("DELETE FROM messages WHERE id = ?", (id,))
 
     # ------------------------------------------------------------ the database
 
-    def _change(self, what: str, values: tuple[object, ...], id: str) -> None:  # noqa: A002
+    def _change(self, what: str, values: tuple[object, ...], id: str) -> bool:  # noqa: A002
+        """Change a message; what was removed with its contact is not made anew."""
+        if not self._path.exists():
+            return False
         with self._writing() as database:
-            database.execute(f"UPDATE messages SET {what} WHERE id = ?", (*values, id))  # noqa: S608 — the callers' own words
+            done = database.execute(f"UPDATE messages SET {what} WHERE id = ?", (*values, id))  # noqa: S608 — the callers' own words
+            return done.rowcount == 1
 
     def _unfinished(self, *, limit: int) -> list[Queued]:
         return [

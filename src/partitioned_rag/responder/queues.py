@@ -20,11 +20,17 @@ MOST_WAITING = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Head:
-    """Of the message whose turn it is with its contact: where its reply goes, and when."""
+    """Of the message whose turn it is with its contact: where its reply goes, and when.
+
+    Attributes:
+        exchange: Name of the exchange it came by.
+        address: Where the reply goes.
+        due_at: By the clock that nobody sets.
+    """
 
     exchange: str
     address: str
-    not_before: float
+    due_at: float
 
 
 class Queues:
@@ -108,7 +114,7 @@ class Queues:
         self._heads[contact] = _Head(
             exchange=head.exchange,
             address=who.address if who else head.sender,
-            not_before=not_before,
+            due_at=time.monotonic() + min(not_before - time.time(), schedule.HOUR_S),
         )
 
     def next(self, last: str | None, *, but: Collection[str]) -> str | None:
@@ -118,20 +124,20 @@ class Queues:
             last: Whose was answered before.
             but: Whose is being answered.
         """
-        now = time.time()
+        now = time.monotonic()
         eligible = [
             contact
             for contact, head in self._heads.items()
             if contact not in but
-            and head.not_before <= now
+            and head.due_at <= now
             and self._exchanges[head.exchange].replies.is_free(head.address)
         ]
         return schedule.next_contact(eligible, last) if eligible else None
 
     def due_in_s(self) -> float | None:
         """Say in how many seconds the next message is to be tried that waits for its time alone."""
-        now = time.time()
-        times = [head.not_before - now for head in self._heads.values() if head.not_before > now]
+        now = time.monotonic()
+        times = [head.due_at - now for head in self._heads.values() if head.due_at > now]
         return min(times, default=None)
 
     def _who(self, sender: str) -> Correspondent | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from partitioned_rag.durable import make_private_folder, write_whole
+from partitioned_rag.errors import StoreError
 from partitioned_rag.responder.queue import Queued
 from partitioned_rag.values import Hit, Omitted, Reply, Summary, Turn
 from partitioned_rag.view import View
@@ -113,10 +114,18 @@ def keep(folder: Path, id: str, receipt: str) -> None:  # noqa: A002 — the mes
         receipt: As one of the above.
 
     Raises:
-        OSError: It cannot be written.
+        StoreError: It cannot be written.
     """
-    make_private_folder(folder / RECEIPTS)
-    write_whole(folder / RECEIPTS / f"{id}.json", receipt.encode())
+    path = folder / RECEIPTS / f"{id}.json"
+    try:
+        make_private_folder(path.parent)
+        write_whole(path, receipt.encode())
+    except OSError as error:
+        raise StoreError(
+            f"a receipt cannot be written: {error.strerror}",
+            where=str(path.parent),
+            fix="make room, and see that the folder can be written",
+        ) from error
 
 
 def _span(each: Hit | Turn | Summary | Omitted) -> dict[str, object]:

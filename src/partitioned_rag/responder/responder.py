@@ -115,8 +115,15 @@ class Responder:
             BoxError: The box cannot be read or written.
         """
         with self._alone():
-            self._recover()
-            self._work(until_idle=True)
+            try:
+                self._recover()
+                self._work(until_idle=True)
+            except OSError as error:
+                raise StoreError(
+                    f"messages cannot be dealt with: {error.strerror}",
+                    where=str(error.filename or self._box.path),
+                    fix="see that it can be written; nothing is lost",
+                ) from error
 
     def run(self) -> None:
         """Answer until `stop` is called, and keep the index current meanwhile.
@@ -148,12 +155,13 @@ class Responder:
     def _work(self, *, until_idle: bool) -> None:
         give_up_at: float | None = None
         while True:
-            for contact in self._intake.take_in():
+            found, is_more = self._intake.take_in()
+            for contact in found:
                 self._queues.look(contact)
             if not self._stopping:
                 self._begin()
             self._observer.waiting(self._queues.counts)
-            if not self._thinking and (until_idle or self._stopping):
+            if not self._thinking and (self._stopping or (until_idle and not is_more)):
                 return
             if self._stopping:
                 give_up_at = give_up_at or time.monotonic() + STOP_WITHIN_S
@@ -162,6 +170,8 @@ class Responder:
                     self._return_all()
                     return
                 self._wait(left_s)
+            elif is_more:
+                self._wait(0)
             else:
                 self._wait(min(LOOK_EVERY_S, self._queues.due_in_s() or LOOK_EVERY_S))
 
@@ -194,7 +204,7 @@ class Responder:
         """Sleep until somebody rings, and deal with all that was rung for."""
         rung: list[_Done | None] = []
         try:
-            rung.append(self._rung.get(timeout=timeout_s))
+            rung.append(self._rung.get(block=timeout_s > 0, timeout=timeout_s or None))
             while True:
                 rung.append(self._rung.get_nowait())
         except queue.Empty:
