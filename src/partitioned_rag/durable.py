@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 PRIVATE_FOLDER = 0o700
@@ -88,10 +89,18 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove_folder(path: Path) -> None:
+def remove_folder(path: Path, *, unless: Callable[[], bool] | None = None) -> bool:
     """Remove a folder with all it holds; a crash leaves it whole, or out of sight and half removed.
 
     What is out of sight has a name that begins with `.gone-`; `sweep` removes what is left of it.
+
+    Args:
+        path: The folder; need not be there.
+        unless: Asked when it is out of sight, so that nothing more can be put into it: it comes
+            back if this says so, and if no other has taken its place.
+
+    Returns:
+        False if it came back.
 
     Raises:
         OSError: It cannot be removed.
@@ -100,11 +109,16 @@ def remove_folder(path: Path) -> None:
         gone = path.with_name(f".gone-{path.stat(follow_symlinks=False).st_ino}")
         path.rename(gone)
     except FileNotFoundError:
-        return
+        return True
+    if unless is not None and unless():
+        with contextlib.suppress(OSError):
+            gone.rename(path)
+            return False
     # Another process may be sweeping it away at the same time.
     shutil.rmtree(gone, ignore_errors=True)
     if gone.exists():
         shutil.rmtree(gone)
+    return True
 
 
 def sweep(folder: Path) -> None:

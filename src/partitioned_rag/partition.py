@@ -317,7 +317,9 @@ class Partition:
                     return None
                 with hold(self._index_folder, waiting=self._say_waiting):
                     held = self.status(whole_tokens=sys.maxsize).sources
-                    remove_folder(self._index_folder)
+                    # Somebody may write to us at this moment, who is then no contact to forget.
+                    if not remove_folder(self._index_folder, unless=self._folder.is_dir):
+                        return 0
             except FileNotFoundError:  # another process was first
                 return 0
             except OSError as error:

@@ -75,6 +75,13 @@ class IndexFolder:
             BoxError: It cannot be written, or is not ours.
             StoreError: The disk is full or failing.
         """
+        if not self._box.is_dir():
+            # Not to be made by making its index: its disk may be back in a moment.
+            raise BoxError(
+                "the OMBox is gone",
+                where=str(self._box),
+                fix="see that its disk is there, or open it where it is now",
+            )
         self.check()
         owner = self.path / OWNER
         try:

@@ -97,6 +97,22 @@ def test_after_the_hour_it_goes_on(root: Path, double: OllamaDouble) -> None:
     assert "q1?" in take(root)[0]
 
 
+def test_within_an_hour_nobody_is_told_twice(root: Path, double: OllamaDouble) -> None:
+    (root / "contacts.toml").write_text(f"[contacts.{ASKER}]\nmax_per_hour = 1\n")
+    for n in range(3):
+        drop(root, ASKER, f"om q{n}?", n)
+    said: list[str] = []
+    for n in range(5):
+        drain(root, double)
+        said += take(root)
+        if n == 2:
+            (answer,) = (path for path in receipts(root, ASKER) if "-wait" not in path.name)
+            long_ago = time.time() - schedule.HOUR_S - 1
+            queue_of(root, ASKER).finish(answer.stem, State.DELIVERED, at=long_ago)
+    assert [each[:15] for each in said].count("That is 1 answe") == 1
+    assert len(said) == 3
+
+
 @given(
     st.lists(st.integers(0, 10_000)),  # whole seconds, so that nothing is rounded
     st.integers(0, 20_000),
@@ -106,7 +122,7 @@ def test_never_more_in_any_hour_than_allowed(
     answered: list[int], now: int, max_per_hour: int
 ) -> None:
     at = schedule.next_answer_at(answered, now, max_per_hour=max_per_hour)
-    past = [min(each, now) for each in answered]
+    past = [each for each in answered if each <= now]
     if at <= now:
         assert sum(each > now - schedule.HOUR_S for each in past) < max_per_hour
     else:
@@ -262,21 +278,25 @@ def test_two_contacts_can_be_answered_at_a_time_and_one_never_twice(
 # ---------------------------------------------------------------- what the owner does meanwhile
 
 
+@pytest.mark.parametrize("writes_again", [False, True])
 def test_a_contact_whose_folder_is_removed_meanwhile_is_not_answered_nor_remembered(
-    root: Path, double: OllamaDouble
+    root: Path, double: OllamaDouble, *, writes_again: bool
 ) -> None:
     def remove(_: Chat) -> None:
         shutil.rmtree(root / ASKER)
         with OMBox(root, "hashing") as box:
             box.index()
+        if writes_again:
+            (root / ASKER).mkdir()
 
     double.on_chat(remove)
     drop(root, ASKER, "om when?")
     drain(root, double)
     assert outbox(root) == {}
     assert list((root / "outbox").iterdir()) == []
-    assert not (root / ".prag" / "partitions" / ASKER).exists()
-    assert not (root / ASKER).exists()
+    assert not (root / ".prag" / "partitions" / ASKER / "queue.sqlite3").exists()
+    assert not (root / ".prag" / "partitions" / ASKER / "receipts").exists()
+    assert (root / ASKER).exists() == writes_again
 
 
 def test_an_index_forgets_no_contact_who_has_just_written(

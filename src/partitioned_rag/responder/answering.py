@@ -145,7 +145,12 @@ class Answering:
         try:
             address = self._box.correspondent(message.sender).address
             replies.prepare(address, message.id, thought.text)
-            if not queue.ready(message.id, address=address, receipt=thought.receipt):
+            if not queue.ready(
+                message.id,
+                address=address,
+                outbox=replies.identity,
+                receipt=thought.receipt,
+            ):
                 replies.discard(message.id)
                 return
             if not (thought.stands() and replies.is_free(address)):
@@ -227,6 +232,9 @@ class Answering:
 
     def _hand_over(self, contact: str, message: Queued, other: str) -> None:
         """Give a message to whom its sender is by now, in an order that loses it nowhere."""
+        if message.is_notice:  # it is about answers that the other has not had
+            self._queues.of(contact).forget(message.id)
+            return
         self._queues.of(other).take_in(
             id=message.id,
             exchange=message.exchange,
@@ -245,6 +253,7 @@ class Answering:
         self._tell(contact, message.id, State.RECEIVED, str(error) or type(error).__name__)
 
     def _fail(self, contact: str, message: Queued, reason: str) -> None:
+        self._discard(message)
         receipt = receipts.of_failure(
             id=message.id,
             exchange=message.exchange,
@@ -256,7 +265,6 @@ class Answering:
         )
         receipts.keep(self._box.kept_for(contact), message.id, receipt)
         self._queues.of(contact).finish(message.id, State.FAILED, at=time.time())
-        self._discard(message)
         self._tell(contact, message.id, State.FAILED, reason)
 
     def _discard(self, message: Queued) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from partitioned_rag.box import OMBox
-from partitioned_rag.errors import BoxError, ContactError, ContactsError
+from partitioned_rag.errors import ContactError, ContactsError, StoreError
 from partitioned_rag.responder import inbox, quarantine, receipts
 from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.observer import Observer, Outcome
@@ -38,14 +38,15 @@ class Intake:
     def take_in(self) -> tuple[set[str], bool]:
         """Take in what there is, a little of everybody's.
 
-        While `contacts.toml` cannot be used, nobody knows who has written: everything stays.
+        What cannot be taken in stays, and keeps nothing else out. While `contacts.toml` cannot be
+        used, nobody knows who has written, and everything stays.
 
         Returns:
             The contacts who have a new message, and whether there is more to be taken in.
 
         Raises:
-            StoreError: A queue cannot be written.
-            BoxError: The box cannot be written.
+            BoxError: The box is gone.
+            OSError: An inbox cannot be read.
         """
         found: set[str] = set()
         is_more = False
@@ -60,7 +61,7 @@ class Intake:
                     continue
                 try:
                     found |= self._take(exchange, arrival)
-                except ContactsError as error:
+                except (ContactsError, StoreError) as error:
                     trouble = f"messages stay in the inbox: {error}"
                 except OSError as error:
                     trouble = f"{path.name!a} cannot be removed from the inbox: {error.strerror}"
@@ -94,16 +95,16 @@ class Intake:
         message: inbox.Message,
         who: Correspondent,
     ) -> None:
+        queue = self._queues.of(who.contact)
         folder = self._box.path / who.contact
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise BoxError(
+            raise StoreError(
                 f"a contact's folder cannot be made: {error.strerror}",
                 where=str(folder),
-                fix="see that the OMBox can be written",
+                fix="see that the OMBox can be written, and that nothing else is called so",
             ) from error
-        queue = self._queues.of(who.contact)
         if queue.knows(message.id):
             return
         is_too_much = message.question is not None and queue.waiting() >= MOST_WAITING
@@ -130,6 +131,9 @@ class Intake:
             # A clock that was wrong must not make it young for ever.
             arrived_at=min(arrival.arrived_at, time.time()),
         )
+        # The owner may have removed the contact's folder, and with it the queue, at this moment.
+        if not queue.knows(message.id):
+            raise StoreError("a message could not be recorded", where=str(folder))
         if is_too_much:
             queue.finish(message.id, State.FAILED, at=time.time())
             self._tell(who.contact, message.id, State.FAILED, TOO_MANY)

@@ -18,6 +18,11 @@ class Outbox:
         """Name the folder."""
         self._folder = folder
 
+    @property
+    def identity(self) -> str:
+        """Tells this very folder from another one that may lie in its place some day."""
+        return str(self._folder.stat().st_ino)
+
     def is_free(self, address: str) -> bool:
         """Say whether the bridge has taken the last reply to an address.
 
@@ -48,13 +53,8 @@ class Outbox:
         sync_folder(self._folder)
 
     def discard(self, id: str) -> None:  # noqa: A002 — as above
-        """Remove the prepared reply to a message, wherever it would have gone."""
-        for path in self._folder.glob(f".*.{id}.reply"):
-            path.unlink(missing_ok=True)
-
-    def discard_all(self) -> None:
-        """Remove every prepared reply, and what a crash left of writing one."""
-        for path in self._folder.glob(".*.reply*"):
+        """Remove the prepared reply to a message, and what a crash left of writing it."""
+        for path in self._folder.glob(f".*.{id}.reply*"):
             path.unlink(missing_ok=True)
 
     def _place(self, address: str) -> Path:

@@ -5,6 +5,7 @@ identity when it is done; its text is not.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ CREATE TABLE messages (
     attempts INTEGER NOT NULL DEFAULT 0,
     not_before REAL NOT NULL DEFAULT 0,
     address TEXT NOT NULL DEFAULT '',
+    outbox TEXT NOT NULL DEFAULT '',
     receipt TEXT NOT NULL DEFAULT '',
     done_at REAL NOT NULL DEFAULT 0
 );
@@ -40,7 +42,7 @@ CREATE INDEX done ON messages (done_at) WHERE state = 'delivered';
 """
 _COLUMNS: Final = (
     "id, exchange, sender, said, question, arrived_at, is_notice, state, attempts, not_before,"
-    " address, receipt"
+    " address, outbox, receipt"
 )
 _UNFINISHED: Final = "state IN ('received', 'thinking', 'ready')"
 
@@ -70,6 +72,7 @@ class Queued:
         attempts: How often answering it failed.
         not_before: When it is tried again.
         address: Where the reply goes that is ready.
+        outbox: In which very folder it was put beside.
         receipt: The receipt of a reply that is ready.
     """
 
@@ -84,6 +87,7 @@ class Queued:
     attempts: int
     not_before: float
     address: str
+    outbox: str
     receipt: str = field(repr=False)
 
 
@@ -203,14 +207,16 @@ class Queue:
         """Say that a reply is being made."""
         self._change("state = ?", (State.THINKING,), id)
 
-    def ready(self, id: str, *, address: str, receipt: str) -> bool:  # noqa: A002 — as above
+    def ready(self, id: str, *, address: str, outbox: str, receipt: str) -> bool:  # noqa: A002 — as above
         """Say that the reply lies beside the outbox, written and synced.
 
         Returns:
             False if the message is not there any more, since its contact was removed.
         """
         return self._change(
-            "state = ?, address = ?, receipt = ?", (State.READY, address, receipt), id
+            "state = ?, address = ?, outbox = ?, receipt = ?",
+            (State.READY, address, outbox, receipt),
+            id,
         )
 
     def return_it(self, id: str) -> None:  # noqa: A002 — as above
@@ -262,7 +268,8 @@ class Queue:
                 attempts=row[8],
                 not_before=row[9],
                 address=row[10],
-                receipt=row[11],
+                outbox=row[11],
+                receipt=row[12],
             )
             for row in self._rows(
                 f"SELECT {_COLUMNS} FROM messages WHERE {_UNFINISHED}"  # noqa: S608 — our own words
@@ -306,6 +313,14 @@ class Queue:
             finally:
                 database.close()
         except (OSError, sqlite3.Error) as error:
+            # Its own class alone says so; all others are of something else.
+            if type(error) is sqlite3.DatabaseError:
+                self._path.rename(self._path.with_name(f"{QUEUE}.damaged-{time.time_ns()}"))
+                raise StoreError(
+                    f"the queue is damaged, and set aside: {error}",
+                    where=str(self._path),
+                    fix="what waited in it must be asked again",
+                ) from error
             raise StoreError(
                 f"the queue cannot be used: {error}",
                 where=str(self._path),
@@ -317,7 +332,7 @@ def _is_made(database: sqlite3.Connection) -> bool:
     """Say whether the tables are there; a crash may have left an empty file."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version not in {0, VERSION}:
-        raise sqlite3.DatabaseError(f"it was made by another version ({version})")
+        raise sqlite3.NotSupportedError(f"it was made by another version ({version})")
     return bool(version)
 
 

@@ -77,6 +77,10 @@ class Queues:
 
     # ------------------------------------------------------------ whose turn
 
+    def drop(self, contact: str) -> None:
+        """Pass a contact over, until the next look."""
+        self._heads.pop(contact, None)
+
     @property
     def counts(self) -> dict[str, int]:
         """How many messages of each contact wait, as far as was looked."""
@@ -98,9 +102,11 @@ class Queues:
             return
         self._counts[contact] = queue.waiting()
         who = self._who(head.sender)
-        not_before = head.not_before
+        now = time.time()
+        # Later than any pause it can only be by a clock that was wrong.
+        is_due = head.not_before <= now or head.not_before > now + schedule.LONGEST_PAUSE_S
+        not_before = now if is_due else head.not_before
         if not head.is_notice:
-            now = time.time()
             free_at = schedule.next_answer_at(
                 queue.delivered_since(now - schedule.HOUR_S, notices=False),
                 now,
@@ -114,7 +120,7 @@ class Queues:
         self._heads[contact] = _Head(
             exchange=head.exchange,
             address=who.address if who else head.sender,
-            due_at=time.monotonic() + min(not_before - time.time(), schedule.HOUR_S),
+            due_at=time.monotonic() + not_before - now,
         )
 
     def next(self, last: str | None, *, but: Collection[str]) -> str | None:

@@ -11,11 +11,10 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from partitioned_rag.box import OMBox
-from partitioned_rag.durable import PRIVATE_FILE
 from partitioned_rag.errors import BoxError, StoreError
 from partitioned_rag.responder import schedule
 from partitioned_rag.responder.answering import Answering, Thought
@@ -23,7 +22,7 @@ from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.indexing import Indexer
 from partitioned_rag.responder.intake import Intake
 from partitioned_rag.responder.observer import Observer
-from partitioned_rag.responder.queue import Queued, State
+from partitioned_rag.responder.queue import Queue, Queued, State
 from partitioned_rag.responder.queues import Queues
 
 log = logging.getLogger(__name__)
@@ -35,8 +34,6 @@ MAX_AGE_S = 6 * 3600.0
 STOP_WITHIN_S = 10.0
 """A reply that is being made when a stop is asked for has so long to be finished."""
 
-LOCK = "responder.lock"
-
 
 @dataclass(frozen=True, slots=True)
 class _Done:
@@ -46,6 +43,19 @@ class _Done:
     message: Queued
     thought: Thought | None
     error: Exception | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ailing:
+    """A contact whose queue cannot be used.
+
+    Attributes:
+        failures: How often it was tried.
+        retry_at: When it is tried again, by the clock that nobody sets.
+    """
+
+    failures: int
+    retry_at: float
 
 
 class Responder:
@@ -92,6 +102,7 @@ class Responder:
         # Can be put to from a signal's handler, which an Event cannot be.
         self._rung: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
         self._thinking: dict[str, Queued] = {}
+        self._ailing: dict[str, _Ailing] = {}
         self._stopping = False
         self._last: str | None = None
 
@@ -156,8 +167,10 @@ class Responder:
         give_up_at: float | None = None
         while True:
             found, is_more = self._intake.take_in()
-            for contact in found:
-                self._queues.look(contact)
+            for contact in found - self._ailing.keys():
+                with self._contained(contact):
+                    self._queues.look(contact)
+            self._mend()
             if not self._stopping:
                 self._begin()
             self._observer.waiting(self._queues.counts)
@@ -182,14 +195,15 @@ class Responder:
             if contact is None:
                 return
             self._last = contact
-            message = self._answering.begin(contact)
-            if message is None:
-                self._queues.look(contact)
-                continue
-            self._thinking[contact] = message
-            threading.Thread(
-                target=self._think, args=(contact, message), name="prag-thinking", daemon=True
-            ).start()
+            with self._contained(contact):
+                message = self._answering.begin(contact)
+                if message is None:
+                    self._queues.look(contact)
+                    continue
+                self._thinking[contact] = message
+                threading.Thread(
+                    target=self._think, args=(contact, message), name="prag-thinking", daemon=True
+                ).start()
 
     def _think(self, contact: str, message: Queued) -> None:
         try:
@@ -213,37 +227,73 @@ class Responder:
             # What was given up on, after a failure or at a stop, is not what is being made now.
             if done is None or self._thinking.get(done.contact) is not done.message:
                 continue
-            if done.thought is not None:
-                self._answering.deliver(done.contact, done.message, done.thought)
-            elif done.error is not None:
-                self._answering.give_up(done.contact, done.message, done.error)
-            del self._thinking[done.contact]
-            self._queues.look(done.contact)
+            with self._contained(done.contact):
+                if done.thought is not None:
+                    self._answering.deliver(done.contact, done.message, done.thought)
+                elif done.error is not None:
+                    self._answering.give_up(done.contact, done.message, done.error)
+                del self._thinking[done.contact]
+                self._queues.look(done.contact)
 
     def _return_all(self) -> None:
-        for contact, message in self._thinking.items():
-            self._queues.of(contact).return_it(message.id)
+        for contact, message in list(self._thinking.items()):
+            with self._contained(contact):
+                self._queues.of(contact).return_it(message.id)
         self._thinking.clear()
+
+    # ------------------------------------------------------------ trouble of one contact
+
+    @contextmanager
+    def _contained(self, contact: str) -> Iterator[None]:
+        """Keep what goes wrong with the queue of one contact from all others."""
+        try:
+            yield
+        except (StoreError, OSError) as error:
+            failures = self._ailing[contact].failures + 1 if contact in self._ailing else 1
+            pause_s = schedule.pause_s(failures)
+            self._ailing[contact] = _Ailing(failures, time.monotonic() + pause_s)
+            self._thinking.pop(contact, None)
+            self._queues.drop(contact)
+            if failures == 1:
+                self._observer.told(f"contact {contact} waits: {error}")
+
+    def _mend(self) -> None:
+        """Try again with those whose time has come, as after a crash."""
+        for contact, ailing in list(self._ailing.items()):
+            if ailing.retry_at <= time.monotonic():
+                with self._contained(contact):
+                    self._recover_one(contact, self._queues.of(contact))
+                    del self._ailing[contact]
 
     # ------------------------------------------------------------ after a crash
 
     def _recover(self) -> None:
         """Go on where the last run ended, wherever that was."""
         self._thinking.clear()
+        self._ailing.clear()
         for contact, there in self._queues.all():
-            for message in there.unfinished():
-                exchange = self._by_name.get(message.exchange)
-                if exchange is None:
-                    continue
-                if message.state is State.READY and not exchange.replies.is_prepared(
-                    message.address, message.id
-                ):
-                    self._answering.finish(contact, message.id, message.receipt)
-                elif message.state is not State.RECEIVED:
-                    there.return_it(message.id)
-            self._queues.look(contact)
-        for exchange in self._exchanges:
-            exchange.replies.discard_all()
+            with self._contained(contact):
+                self._recover_one(contact, there)
+
+    def _recover_one(self, contact: str, there: Queue) -> None:
+        for message in there.unfinished():
+            exchange = self._by_name.get(message.exchange)
+            if exchange is None:
+                continue
+            replies = exchange.replies
+            # In another folder than it was put into, nothing can be told by its absence.
+            if (
+                message.state is State.READY
+                and message.outbox == replies.identity
+                and not replies.is_prepared(message.address, message.id)
+            ):
+                self._answering.finish(contact, message.id, message.receipt)
+                continue
+            # First the state: ready with nothing beside would mean that it was sent.
+            if message.state is not State.RECEIVED:
+                there.return_it(message.id)
+            replies.discard(message.id)
+        self._queues.look(contact)
 
     # ------------------------------------------------------------ around it
 
@@ -269,28 +319,25 @@ class Responder:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep a second responder off the box; the kernel lets go when this process ends."""
-        try:
-            for exchange in self._exchanges:
-                for folder in (exchange.inbox, exchange.outbox):
-                    folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(
-                self._box.prepared_index() / LOCK,
-                os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-                PRIVATE_FILE,
-            )
-        except OSError as error:
-            raise StoreError(
-                f"the responder cannot begin: {error.strerror}", where=str(self._box.path)
-            ) from error
-        try:
+        with ExitStack() as held:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                index = self._box.prepared_index()
+                for exchange in self._exchanges:
+                    for folder in (exchange.inbox, exchange.outbox):
+                        folder.mkdir(parents=True, exist_ok=True)
+                # Where messages come from, too: another responder may keep its index elsewhere.
+                for folder in (index, *(each.inbox for each in self._exchanges)):
+                    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    held.callback(os.close, descriptor)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise StoreError(
                     "another responder answers from this OMBox",
                     where=str(self._box.path),
                     fix="stop that one first",
                 ) from error
+            except OSError as error:
+                raise StoreError(
+                    f"the responder cannot begin: {error.strerror}", where=str(self._box.path)
+                ) from error
             yield
-        finally:
-            os.close(descriptor)

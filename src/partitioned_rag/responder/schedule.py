@@ -45,7 +45,7 @@ def next_answer_at(answered_at: Sequence[float], now: float, *, max_per_hour: in
 
     Args:
         answered_at: When they were answered, in any order, in seconds since 1970. What is dated
-            ahead of now, by a clock that was put back, counts as of now.
+            ahead of now, by a clock that was wrong, counts for nothing.
         now: In seconds since 1970.
         max_per_hour: At least 1.
 
@@ -57,5 +57,5 @@ def next_answer_at(answered_at: Sequence[float], now: float, *, max_per_hour: in
     >>> next_answer_at([10.0, 20.0, 30.0], 40.0, max_per_hour=4) <= 40.0
     True
     """
-    latest = sorted(min(at, now) for at in answered_at)[-max_per_hour:]
+    latest = sorted(at for at in answered_at if at <= now)[-max_per_hour:]
     return latest[0] + HOUR_S if len(latest) == max_per_hour else now
