@@ -146,22 +146,15 @@ class OMBox:
             EmbedderError: The embedder cannot be loaded.
         """
         began = time.monotonic()
-        self._survey()  # a box that is not there must not be made by making its index
-        self._index.prepare()
-        # In this order: what is indexed of a folder that has just been made is not taken for gone.
-        indexed = list(self._indexed())
         there, skipped = self._survey()
-        refused = {refusal.name for refusal in there.refused}
-        gone = [name for name in indexed if name not in there.partitions and name not in refused]
+        self._index.prepare()
         reports: list[PartitionReport] = []
-        for name in (*there.partitions, *gone):
-            partition = self._partition(name)
+        for name in there.partitions:
             try:
-                reports.append(
-                    self._forget(partition) if name in gone else partition.sync(progress=progress)
-                )
+                reports.append(self._partition(name).sync(progress=progress))
             except StoreError as error:
                 reports.append(PartitionReport(id=name, error=str(error)))
+        reports += self.forget_removed()
         return IndexReport(
             box=str(self.path),
             partitions=tuple(reports),
@@ -169,6 +162,31 @@ class OMBox:
             seconds=time.monotonic() - began,
             contacts_error=self._contacts_error(),
         )
+
+    def forget_removed(self) -> list[PartitionReport]:
+        """Remove the index of every folder that is no longer there, and all that was kept for it.
+
+        Returns:
+            A report for each; one that cannot be removed has its `error`.
+
+        Raises:
+            BoxError: The folder cannot be read.
+        """
+        self._survey()  # a box that is not there must not be made by making its index
+        self._index.prepare()
+        # In this order: what is kept for a folder that has just been made is not taken for gone.
+        indexed = list(self._indexed())
+        there, _ = self._survey()
+        known = {*there.partitions, *(refusal.name for refusal in there.refused)}
+        reports: list[PartitionReport] = []
+        for name in indexed:
+            if name in known:
+                continue
+            try:
+                reports.append(self._forget(self._partition(name)))
+            except StoreError as error:
+                reports.append(PartitionReport(id=name, error=str(error)))
+        return reports
 
     def view(self, *contacts: str) -> View:
         """Make the view of one audience.

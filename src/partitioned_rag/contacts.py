@@ -17,6 +17,11 @@ from partitioned_rag.values import Audience, ContactId, Correspondent, Names
 FILE: Final = "contacts.toml"
 FIX: Final = "correct it; until then only the public at large is answered"
 MAX_NAME_CHARS: Final = 100
+MAX_ID_BYTES: Final = 251
+"""A reply is a file that is called by the id, and `.txt`."""
+
+MOST_CHARS_PARSED: Final = 2**21
+"""So much is read at most to find the line of a fault: a file of a few KB many times over."""
 
 _OF_ALL: Final = frozenset({"owner", "contacts"})
 _OF_ONE: Final = frozenset({"name", "also", "aliases", "max_per_hour"})
@@ -128,8 +133,13 @@ def parse(text: str) -> Contacts:
     except (ValueError, RecursionError) as error:
         raise fault("this is no TOML", line=_line_of(str(error), text)) from None
     if what := next(_faults(table), None):
-        at = _line_of_first_fault(text)
-        raise fault(next(_faults(_parsed(text, at.end) or {}), what), line=at.begin)
+        beginnings = _Beginnings(text)
+        try:
+            at = _line_of_first_fault(beginnings)
+            what = next(_faults(beginnings.parsed(at.end) or {}), what)
+        except _TooLongError:
+            raise fault(what) from None
+        raise fault(what, line=at.begin)
     return _contacts(table)
 
 
@@ -157,35 +167,57 @@ class _Statement:
     end: int
 
 
-def _line_of_first_fault(text: str) -> _Statement:
+class _TooLongError(Exception):
+    """To find the line would take longer than anybody waits for an answer."""
+
+
+class _Beginnings:
+    """The first lines of a file, as TOML by themselves."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
+        self._chars_left = MOST_CHARS_PARSED
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def parsed(self, lines: int) -> Table | None:
+        """Read the first lines; None if they end within a statement.
+
+        Raises:
+            _TooLongError: Too much was read by now.
+        """
+        beginning = "\n".join(self._lines[:lines])
+        self._chars_left -= len(beginning)
+        if self._chars_left < 0:
+            raise _TooLongError
+        try:
+            return tomllib.loads(beginning)
+        except ValueError:
+            return None
+
+
+def _line_of_first_fault(beginnings: _Beginnings) -> _Statement:
     """Find the statement with which the first fault comes into the file.
 
     The beginning of a file is TOML by itself exactly if it ends between two statements, and no
     statement can mend what those before it have broken. So the shortest beginning with a fault is
     looked for by halving, and no second parser has to be trusted.
     """
-    sound, faulty = 0, _lines(text)
+    sound, faulty = 0, len(beginnings)
     while faulty - sound > 1:
         middle = (sound + faulty) // 2
         whole = middle
-        while whole > sound and _parsed(text, whole) is None:
+        while whole > sound and beginnings.parsed(whole) is None:
             whole -= 1
-        if whole > sound and any(_faults(_parsed(text, whole) or {})):
+        if whole > sound and any(_faults(beginnings.parsed(whole) or {})):
             faulty = whole
         else:
             sound = middle
     begin = faulty
-    while begin > 1 and _parsed(text, begin - 1) is None:
+    while begin > 1 and beginnings.parsed(begin - 1) is None:
         begin -= 1
     return _Statement(begin, faulty)
-
-
-def _parsed(text: str, lines: int) -> Table | None:
-    """Read the first lines; None if they end within a statement."""
-    try:
-        return tomllib.loads("\n".join(text.split("\n")[:lines]))
-    except ValueError:
-        return None
 
 
 def _lines(text: str) -> int:
@@ -222,6 +254,8 @@ def _faults_of_id(name: str) -> Iterator[str]:
     try:
         if identify(name) != name:
             yield "a contact who is a number is listed by its digits alone"
+        elif len(name.encode()) > MAX_ID_BYTES:
+            yield f"a contact's id has at most {MAX_ID_BYTES} bytes"
     except ContactError as error:
         yield f"no contact has such an id: {error.what}"
 

@@ -21,7 +21,7 @@ class ContactsFile:
     def __init__(self, box: Path) -> None:
         """Name the file; it is not looked at yet, and need not be there."""
         self._path = box / FILE
-        self._last: tuple[bytes, Contacts] = (b"", Contacts())
+        self._last: tuple[bytes, Contacts | ContactsError] = (b"", Contacts())
 
     def read(self) -> Contacts:
         """Say what the owner has written as of now; no file says nothing.
@@ -36,8 +36,13 @@ class ContactsFile:
         content = self._content()
         known, contacts = self._last
         if content != known:
-            contacts = parse(_decoded(content))
+            try:
+                contacts = parse(_decoded(content))
+            except ContactsError as error:
+                contacts = error
             self._last = (content, contacts)
+        if isinstance(contacts, ContactsError):
+            raise ContactsError(contacts.what, where=contacts.where, fix=contacts.fix)
         return contacts
 
     def problem(self) -> ContactsError | None:

@@ -109,7 +109,7 @@ def test_within_an_hour_nobody_is_told_twice(root: Path, double: OllamaDouble) -
             (answer,) = (path for path in receipts(root, ASKER) if "-wait" not in path.name)
             long_ago = time.time() - schedule.HOUR_S - 1
             queue_of(root, ASKER).finish(answer.stem, State.DELIVERED, at=long_ago)
-    assert [each[:15] for each in said].count("That is 1 answe") == 1
+    assert [each[:18] for each in said].count("That is one answer") == 1
     assert len(said) == 3
 
 
@@ -310,7 +310,7 @@ def test_an_index_forgets_no_contact_who_has_just_written(
 
         def survey(self: OMBox) -> object:
             there = looked(self)
-            if len(dropped) < 2:
+            if self is box and len(dropped) < 2:
                 dropped.append(drop(root, f"1555030000{len(dropped)}", "om when?"))
                 double.misbehave(Fault.HTTP_500)
                 with OMBox(root, "hashing", ollama_host=double.host) as other:

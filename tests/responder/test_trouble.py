@@ -1,5 +1,7 @@
 """What goes wrong with one contact, a disk or a clock: told, survived, and nobody else's matter."""
 
+import json
+import os
 import shutil
 import threading
 import time
@@ -8,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from partitioned_rag import Observer, OMBox, Responder, StoreError
+from partitioned_rag import Observer, OMBox, Outcome, Responder, StoreError
+from partitioned_rag.responder.outbox import Outbox
 from partitioned_rag.responder.queue import Queue, State
 from tests.ollama_double import Exchange as Chat
 from tests.ollama_double import Fault, OllamaDouble
@@ -168,6 +171,76 @@ def test_a_clock_that_was_ahead_silences_nobody(root: Path, double: OllamaDouble
     assert "c?" in take(root)[0]
 
 
+def test_a_half_written_file_of_a_clock_ahead_is_given_its_time(
+    root: Path, double: OllamaDouble
+) -> None:
+    path = root / "inbox" / f"{ASKER}_1.json"
+    path.write_text('{"sender": "1555')
+    os.utime(path, (time.time() + 3600,) * 2)
+    drain(root, double)
+    assert path.exists()
+    path.write_text(json.dumps({"sender": ASKER, "text": "om when?"}))
+    os.utime(path, (time.time() + 3600,) * 2)
+    drain(root, double)
+    assert list(outbox(root)) == [f"{ASKER}.txt"]
+
+
+def test_a_reply_that_was_renamed_is_not_made_again_though_syncing_fails(
+    root: Path, double: OllamaDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = Outbox.sync
+
+    def fail(self: Outbox) -> None:
+        monkeypatch.setattr(Outbox, "sync", synced)
+        raise OSError(5, "the disk is failing")
+
+    monkeypatch.setattr(Outbox, "sync", fail)
+    drop(root, ASKER, "om when?")
+    told = drain(root, double)
+    assert "failing" in told.texts[0]
+    assert len(take(root)) == 1
+    drain(root, double)
+    assert take(root) == []
+    assert len(double.chats) == 1
+    assert len(receipts(root, ASKER)) == 1
+
+
+def test_an_alias_that_moves_just_before_the_reply_is_made_leaves_no_receipt_with_another(
+    root: Path, double: OllamaDouble
+) -> None:
+    class Move(Observer):
+        def begun(self, contact: str, id: str) -> None:  # noqa: A002
+            (root / "contacts.toml").write_text(f'[contacts.other]\naliases = ["{ASKER}"]\n')
+
+    for name in ("friend", "other"):
+        (root / name).mkdir()
+    (root / "contacts.toml").write_text(f'[contacts.friend]\naliases = ["{ASKER}"]\n')
+    drop(root, ASKER, "om when?")
+    with OMBox(root, "hashing", ollama_host=double.host) as box:
+        Responder(box, observer=Move()).drain()
+    assert not (kept(root, "friend") / "receipts").exists()
+    assert len(receipts(root, "other")) == 1
+
+
+def test_an_outbox_that_is_removed_is_made_again(root: Path, double: OllamaDouble) -> None:
+    with Running(root, double) as running:
+        running.seen.wait(lambda: len(running.seen.reports) == 1)
+        (root / "outbox").rmdir()
+        drop(root, ASKER, "om when?")
+        running.seen.wait(lambda: len(running.seen.outcomes) == 1)
+    assert list(outbox(root)) == [f"{ASKER}.txt"]
+
+
+def test_a_queue_goes_with_its_folder_without_an_index(root: Path, double: OllamaDouble) -> None:
+    drop(root, ASKER, "om when?")
+    double.misbehave(Fault.HTTP_500)
+    drain(root, double)
+    shutil.rmtree(root / ASKER)
+    drain(root, double)
+    assert outbox(root) == {}
+    assert not kept(root, ASKER).exists()
+
+
 # ---------------------------------------------------------------- what stays behind
 
 
@@ -187,10 +260,14 @@ def test_a_thought_of_an_observer_that_fails_ends_nothing(root: Path, double: Ol
         def said(self, contact: str, text: str) -> None:
             raise RuntimeError("no terminal")
 
+        def done(self, outcome: Outcome) -> None:
+            raise RuntimeError("no terminal")
+
     drop(root, ASKER, "om when?")
     with OMBox(root, "hashing", ollama_host=double.host) as box:
         Responder(box, observer=Broken()).drain()
-    assert queue_of(root, ASKER).waiting() == 1
+    assert queue_of(root, ASKER).waiting() == 0
+    assert list(outbox(root)) == [f"{ASKER}.txt"]
 
 
 def test_queues_leave_no_threads_or_files_open(root: Path, double: OllamaDouble) -> None:

@@ -17,7 +17,8 @@ from partitioned_rag.values import IndexReport
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Show what would be answered to what is there now; send and change nothing.",
+    help="Show what would be answered to what is there now. Nothing is taken in or sent; the "
+    "index is brought up to date, and limits by the hour are not looked at.",
 )
 @click.option(
     "--parallel",
@@ -68,8 +69,14 @@ def run(
         responder = Responder(
             opened, model=model, observer=_Lines(as_json=as_json), parallel=parallel
         )
+
+        def stop(*_: object) -> None:
+            if responder.stopping:  # whoever asks twice means now
+                raise KeyboardInterrupt
+            responder.stop()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: responder.stop())
+            signal.signal(number, stop)
         if once:
             responder.drain()
         else:

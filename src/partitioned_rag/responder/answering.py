@@ -30,6 +30,7 @@ from partitioned_rag.view import View
 
 log = logging.getLogger(__name__)
 
+MAX_AGE_S = 6 * 3600.0
 TOO_OLD = "it is too old to be answered"
 UNKNOWN = "its sender is no alias in contacts.toml any more"
 
@@ -128,7 +129,7 @@ class Answering:
         return Thought(
             text=reply.text,
             receipt=receipts.of_reply(reply, view, message),
-            stands=lambda: self._stands(message, view, reply),
+            stands=lambda: self._stands(contact, message, view, reply),
             total_s=reply.timings.total_s,
         )
 
@@ -139,32 +140,36 @@ class Answering:
 
         Raises:
             StoreError: The queue cannot be written.
+            OSError: The outbox cannot be synced.
             BoxError: The box is gone.
         """
         queue, replies = self._queues.of(contact), self._exchanges[message.exchange].replies
         try:
-            address = self._box.correspondent(message.sender).address
-            replies.prepare(address, message.id, thought.text)
+            who = self._box.correspondent(message.sender)
+            replies.prepare(message.id, thought.text)
             if not queue.ready(
                 message.id,
-                address=address,
+                address=who.address,
                 outbox=replies.identity,
                 receipt=thought.receipt,
             ):
                 replies.discard(message.id)
                 return
-            if not (thought.stands() and replies.is_free(address)):
+            stands = who.contact == contact and thought.stands()
+            if not (stands and replies.is_free(who.address)):
                 # First the state: ready with nothing beside would mean that it was sent.
                 queue.return_it(message.id)
                 replies.discard(message.id)
                 self._observer.withdrawn(contact)
                 return
-            replies.send(address, message.id)
+            replies.send(who.address, message.id)
         except BoxError:
             raise
         except (InputError, WorkError, OSError) as error:
             self._postpone(contact, message, error)
             return
+        # It is sent: whatever goes wrong from here on must not have it made again.
+        replies.sync()
         self.finish(contact, message.id, thought.receipt, total_s=thought.total_s)
 
     def give_up(self, contact: str, message: Queued, error: Exception) -> None:
@@ -191,14 +196,15 @@ class Answering:
         self._queues.of(contact).finish(id, State.DELIVERED, at=time.time())
         self._tell(contact, id, State.DELIVERED, total_s=total_s)
 
-    def _stands(self, message: Queued, view: View, reply: Reply) -> bool:
+    def _stands(self, contact: str, message: Queued, view: View, reply: Reply) -> bool:
         """Say whether the sender is still who they were, may read the same, and quotes stand."""
         now = self._box.view(message.sender)
-        return (now.audience, now.partitions, now.names) == (
-            view.audience,
-            view.partitions,
-            view.names,
-        ) and view.stands(reply.prompt)
+        return (
+            now.audience.contacts == (contact,)
+            and (now.audience, now.partitions, now.names)
+            == (view.audience, view.partitions, view.names)
+            and view.stands(reply.prompt)
+        )
 
     # ------------------------------------------------------------ what is not answered
 
@@ -206,9 +212,9 @@ class Answering:
         who = self._box.correspondent(message.sender)
         limit = per_hour(who)
         minutes = max(1, math.ceil(self._wait_s(contact, who) / 60))
+        answers = f"{limit} answers" if limit > 1 else "one answer"
         text = (
-            f"That is {limit} answers within an hour, and I do not give more."
-            f" I go on in {minutes} min."
+            f"That is {answers} within an hour, and I do not give more. I go on in {minutes} min."
         )
         receipt = receipts.of_notice(message, contact, f"more than {limit} messages an hour")
         return Thought(text=text, receipt=receipt, stands=lambda: True)
@@ -221,6 +227,9 @@ class Answering:
 
     def _is_past(self, contact: str, message: Queued, who: Correspondent) -> bool:
         """Say whether the time to answer is over, and if so be done with it."""
+        if not (self._box.path / contact).is_dir():  # removed by the owner, with all that was said
+            self._queues.of(contact).forget(message.id)
+            return True
         if message.is_notice:
             if self._wait_s(contact, who) <= 0:  # the owner has raised the limit meanwhile
                 self._queues.of(contact).forget(message.id)

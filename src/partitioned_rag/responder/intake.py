@@ -5,6 +5,7 @@ Floor: street.
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import ContactError, ContactsError, StoreError
@@ -34,6 +35,7 @@ class Intake:
         self._queues = queues
         self._observer = observer
         self._told = ""
+        self._ahead: dict[Path, tuple[tuple[int, ...], float]] = {}
 
     def take_in(self) -> tuple[set[str], bool]:
         """Take in what there is, a little of everybody's.
@@ -73,8 +75,7 @@ class Intake:
     def _take(self, exchange: Exchange, arrival: inbox.Arrival) -> set[str]:
         content = arrival.content
         if isinstance(content, inbox.Broken):
-            is_young = abs(time.time() - arrival.arrived_at) <= inbox.YOUNG_S
-            if not (content.may_be_unfinished and is_young):
+            if not (content.may_be_unfinished and self._is_young(arrival)):
                 self._put_away(arrival, content.reason)
             return set()
         try:
@@ -88,6 +89,20 @@ class Intake:
             arrival.path.unlink(missing_ok=True)
         return {who.contact} if content.question is not None else set()
 
+    def _is_young(self, arrival: inbox.Arrival) -> bool:
+        """Say whether a file may still be being written.
+
+        One from a machine whose clock is ahead is as old as we have known it.
+        """
+        age_s = time.time() - arrival.arrived_at
+        if age_s < 0:
+            stamp, since = self._ahead.get(arrival.path, ((), 0.0))
+            if stamp != arrival.stamp:
+                since = time.monotonic()
+                self._ahead[arrival.path] = (arrival.stamp, since)
+            age_s = time.monotonic() - since
+        return age_s <= inbox.YOUNG_S
+
     def _record(
         self,
         exchange: Exchange,
@@ -98,7 +113,7 @@ class Intake:
         queue = self._queues.of(who.contact)
         folder = self._box.path / who.contact
         try:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode=0o755, exist_ok=True)
         except OSError as error:
             raise StoreError(
                 f"a contact's folder cannot be made: {error.strerror}",

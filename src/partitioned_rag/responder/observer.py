@@ -3,10 +3,15 @@
 Floor: street.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ParamSpec
 
 from partitioned_rag.values import IndexReport
+
+P = ParamSpec("P")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,7 @@ class Observer:
     """Is told of everything and does nothing; override what you want to show.
 
     All of it is for the owner's eyes. Calls come from several threads, and whoever dawdles in one
-    holds up replies.
+    holds up replies. What one raises is logged, and changes nothing.
     """
 
     def begun(self, contact: str, id: str) -> None:  # noqa: A002 — the message's
@@ -56,3 +61,47 @@ class Observer:
 
     def told(self, text: str) -> None:
         """Something is the matter that is not one message's."""
+
+
+class Guarded(Observer):
+    """Passes everything on, and logs what the other raises, since showing is not answering."""
+
+    def __init__(self, other: Observer) -> None:
+        """Choose to whom."""
+        self._other = other
+
+    def begun(self, contact: str, id: str) -> None:  # noqa: A002 — the message's
+        """As `Observer`, and so are all others."""
+        _guarded(self._other.begun, contact, id)
+
+    def said(self, contact: str, text: str) -> None:
+        """As `Observer`."""
+        _guarded(self._other.said, contact, text)
+
+    def withdrawn(self, contact: str) -> None:
+        """As `Observer`."""
+        _guarded(self._other.withdrawn, contact)
+
+    def done(self, outcome: Outcome) -> None:
+        """As `Observer`."""
+        _guarded(self._other.done, outcome)
+
+    def waiting(self, counts: Mapping[str, int]) -> None:
+        """As `Observer`."""
+        _guarded(self._other.waiting, counts)
+
+    def indexed(self, report: IndexReport) -> None:
+        """As `Observer`."""
+        _guarded(self._other.indexed, report)
+
+    def told(self, text: str) -> None:
+        """As `Observer`."""
+        _guarded(self._other.told, text)
+
+
+def _guarded(tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    try:
+        tell(*args, **kwargs)
+    # Whatever somebody else's code may raise; its words could quote what it was told.
+    except Exception as error:  # noqa: BLE001
+        log.warning("what is told of a responder cannot be shown: %s", type(error).__name__)

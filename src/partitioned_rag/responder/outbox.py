@@ -29,36 +29,44 @@ class Outbox:
         A reply that lies there is neither replaced nor added to: the bridge may have read it and
         not yet removed it, and what was added then would be lost.
         """
-        return not os.path.lexists(self._place(address))
+        return self._folder.is_dir() and not os.path.lexists(self._place(address))
 
-    def prepare(self, address: str, id: str, text: str) -> None:  # noqa: A002 — the message's
+    def prepare(self, id: str, text: str) -> None:  # noqa: A002 — the message's
         """Write a reply that is not yet to be sent, so that it outlives a power cut.
 
         Raises:
             OSError: It cannot be written.
         """
-        write_whole(self._beside(address, id), text.encode("utf-8", "replace"))
+        write_whole(self._beside(id), text.encode("utf-8", "replace"))
 
-    def is_prepared(self, address: str, id: str) -> bool:  # noqa: A002 — as above
+    def is_prepared(self, id: str) -> bool:  # noqa: A002 — as above
         """Say whether a reply was written and not sent."""
-        return os.path.lexists(self._beside(address, id))
+        return os.path.lexists(self._beside(id))
 
     def send(self, address: str, id: str) -> None:  # noqa: A002 — as above
         """Give a prepared reply to the bridge; the place must be free.
 
         Raises:
-            OSError: It cannot be renamed.
+            OSError: It cannot be renamed, and is not sent.
         """
-        self._beside(address, id).rename(self._place(address))
+        self._beside(id).rename(self._place(address))
+
+    def sync(self) -> None:
+        """Make what was sent outlive a power cut.
+
+        Raises:
+            OSError: It cannot be known to.
+        """
         sync_folder(self._folder)
 
     def discard(self, id: str) -> None:  # noqa: A002 — as above
-        """Remove the prepared reply to a message, and what a crash left of writing it."""
-        for path in self._folder.glob(f".*.{id}.reply*"):
+        """Remove a prepared reply, and what a crash left of writing it."""
+        self._beside(id).unlink(missing_ok=True)
+        for path in self._folder.glob(f".{self._beside(id).name}.*"):
             path.unlink(missing_ok=True)
 
     def _place(self, address: str) -> Path:
         return self._folder / f"{address}.txt"
 
-    def _beside(self, address: str, id: str) -> Path:  # noqa: A002 — as above
-        return self._folder / f".{address}.{id}.reply"
+    def _beside(self, id: str) -> Path:  # noqa: A002 — as above
+        return self._folder / f".{id}.reply"

@@ -241,6 +241,8 @@ class Queue:
 
     def forget(self, id: str) -> None:  # noqa: A002 — as above
         """Keep nothing of a message, such as one that turns out to be another's."""
+        if not self._path.exists():
+            return
         with self._writing() as database:
             database.execute("DELETE FROM messages WHERE id = ?", (id,))
 

@@ -3,12 +3,14 @@
 Floor: street.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import ContactError, ContactsError, PragError
-from partitioned_rag.responder import inbox
+from partitioned_rag.responder import inbox, schedule
+from partitioned_rag.responder.answering import MAX_AGE_S, TOO_OLD
 from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.intake import NOBODY
 from partitioned_rag.responder.queues import Queues
@@ -37,7 +39,7 @@ def rehearse(box: OMBox, *, model: str | None = None) -> Iterator[Rehearsed]:
     """Answer what waits and what lies in the inbox, and keep every answer to ourselves.
 
     Only the index is brought up to date, as by every question. No folder is made, so an unknown
-    number reads `public` as it would with an empty one.
+    number reads `public` as it would with an empty one. Limits by the hour are not looked at.
 
     Args:
         box: Stays the caller's to close.
@@ -61,24 +63,23 @@ def rehearse(box: OMBox, *, model: str | None = None) -> Iterator[Rehearsed]:
 
 def _of_file(box: OMBox, arrival: inbox.Arrival, model: str | None) -> Rehearsed:
     name, content = arrival.path.name, arrival.content
+
+    def ends(outcome: str, text: str, *, contact: str = "", question: str = "") -> Rehearsed:
+        return Rehearsed(name=name, contact=contact, question=question, outcome=outcome, text=text)
+
     if isinstance(content, inbox.Broken):
-        return Rehearsed(
-            name=name, contact="", question="", outcome="quarantined", text=content.reason
-        )
+        age_s = time.time() - arrival.arrived_at
+        may_become_one = content.may_be_unfinished and age_s <= inbox.YOUNG_S
+        return ends("received" if may_become_one else "quarantined", content.reason)
     try:
         contact = box.correspondent(content.sender).contact
-    except ContactError:
-        return Rehearsed(name=name, contact="", question="", outcome="quarantined", text=NOBODY)
-    except ContactsError as error:
-        return Rehearsed(name=name, contact="", question="", outcome="received", text=str(error))
+    except (ContactError, ContactsError) as error:
+        is_nobody = isinstance(error, ContactError)
+        return ends("quarantined", NOBODY) if is_nobody else ends("received", str(error))
     if content.question is None:
-        return Rehearsed(
-            name=name,
-            contact=contact,
-            question="",
-            outcome="ignored",
-            text='it does not begin with "om", or asks nothing',
-        )
+        return ends("ignored", 'it does not begin with "om", or asks nothing', contact=contact)
+    if schedule.is_stale(arrival.arrived_at, time.time(), max_age_s=MAX_AGE_S):
+        return ends("failed", TOO_OLD, contact=contact, question=content.question)
     return _answered(box, name, contact, content.sender, content.said, content.question, model)
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import BoxError, StoreError
 from partitioned_rag.responder import schedule
-from partitioned_rag.responder.answering import Answering, Thought
+from partitioned_rag.responder.answering import MAX_AGE_S, Answering, Thought
 from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.indexing import Indexer
 from partitioned_rag.responder.intake import Intake
-from partitioned_rag.responder.observer import Observer
+from partitioned_rag.responder.observer import Guarded, Observer
 from partitioned_rag.responder.queue import Queue, Queued, State
 from partitioned_rag.responder.queues import Queues
 
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0
 """Where nothing rings, the inbox is looked into so often."""
 
-MAX_AGE_S = 6 * 3600.0
 STOP_WITHIN_S = 10.0
 """A reply that is being made when a stop is asked for has so long to be finished."""
 
@@ -91,7 +90,7 @@ class Responder:
         by_name = {each.name: each for each in there}
         self._box = box
         self._exchanges = there
-        self._observer = observer or Observer()
+        self._observer = Guarded(observer or Observer())
         self._parallel = parallel
         self._queues = Queues(box, by_name)
         self._intake = Intake(box, there, self._queues, self._observer)
@@ -103,7 +102,8 @@ class Responder:
         self._rung: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
         self._thinking: dict[str, Queued] = {}
         self._ailing: dict[str, _Ailing] = {}
-        self._stopping = False
+        self.stopping = False
+        """Whether a stop was asked for."""
         self._last: str | None = None
 
     def stop(self) -> None:
@@ -112,7 +112,7 @@ class Responder:
         A reply that is being made has ten seconds to be finished; then its message is returned to
         its queue.
         """
-        self._stopping = True
+        self.stopping = True
         self._rung.put(None)
 
     def drain(self) -> None:
@@ -149,7 +149,7 @@ class Responder:
             self._recover()
             with self._watching():
                 failures = 0
-                while not self._stopping:
+                while not self.stopping:
                     began = time.monotonic()
                     try:
                         if failures:
@@ -166,17 +166,19 @@ class Responder:
     def _work(self, *, until_idle: bool) -> None:
         give_up_at: float | None = None
         while True:
-            found, is_more = self._intake.take_in()
+            for exchange in self._exchanges:
+                exchange.outbox.mkdir(exist_ok=True)
+            found, is_more = (set(), False) if self.stopping else self._intake.take_in()
             for contact in found - self._ailing.keys():
                 with self._contained(contact):
                     self._queues.look(contact)
             self._mend()
-            if not self._stopping:
+            if not self.stopping:
                 self._begin()
             self._observer.waiting(self._queues.counts)
-            if not self._thinking and (self._stopping or (until_idle and not is_more)):
+            if not self._thinking and (self.stopping or (until_idle and not is_more)):
                 return
-            if self._stopping:
+            if self.stopping:
                 give_up_at = give_up_at or time.monotonic() + STOP_WITHIN_S
                 left_s = give_up_at - time.monotonic()
                 if left_s <= 0:
@@ -271,6 +273,7 @@ class Responder:
         """Go on where the last run ended, wherever that was."""
         self._thinking.clear()
         self._ailing.clear()
+        self._box.forget_removed()
         for contact, there in self._queues.all():
             with self._contained(contact):
                 self._recover_one(contact, there)
@@ -285,7 +288,7 @@ class Responder:
             if (
                 message.state is State.READY
                 and message.outbox == replies.identity
-                and not replies.is_prepared(message.address, message.id)
+                and not replies.is_prepared(message.id)
             ):
                 self._answering.finish(contact, message.id, message.receipt)
                 continue
