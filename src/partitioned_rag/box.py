@@ -238,6 +238,16 @@ class OMBox:
         self._index.prepare()
         return self._index.partitions / name
 
+    def checked_index(self) -> Path:
+        """Name the folder of the index, which is ours or not there at all; changes nothing.
+
+        Raises:
+            BoxError: It is that of another OMBox, or no index.
+            StoreError: The disk is failing.
+        """
+        self._index.check()
+        return self._index.path
+
     def prepared_index(self) -> Path:
         """Name the folder of the index, which is there then and is ours.
 

@@ -9,6 +9,8 @@ folder never begins a line, so that it cannot imitate what the program says.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from partitioned_rag.values import (
     BoxStatus,
@@ -21,6 +23,9 @@ from partitioned_rag.values import (
     SummaryReport,
 )
 
+if TYPE_CHECKING:
+    from partitioned_rag.responder.reading import Receipt
+
 # Controls, line and paragraph separators, bidirectional marks and overrides, lone surrogates.
 DRIVING = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -31,6 +36,9 @@ LISTED_OF_A_KIND = 5
 LINES_OF_A_HIT = 4
 NAME_CELLS = 24
 SUBJECT_CELLS = 10
+CONTACT_CELLS = 15
+QUESTION_CELLS = 60
+ID_CHARS = 8
 KILO = 1000
 UNITS = ("kB", "MB", "GB", "TB")
 
@@ -356,3 +364,28 @@ def _excerpt(text: str, *, width: int) -> list[str]:
     if len(lines) > LINES_OF_A_HIT:
         shown[-1] += " …"
     return shown
+
+
+# ---------------------------------------------------------------- log
+
+
+def logged(receipt: "Receipt") -> str:
+    """Say on one line what became of a message; only what was asked is cut short, visibly."""
+    asked = clip(visible(" ".join(receipt.question.split())), QUESTION_CELLS)
+    parts = [
+        clock(receipt.at),
+        receipt.id[:ID_CHARS],
+        padded(clip(visible(receipt.contact), CONTACT_CELLS), CONTACT_CELLS),
+        padded(visible(receipt.outcome), len("delivered")),
+    ]
+    if receipt.total_s is not None:
+        parts.append(f"{receipt.total_s:.1f} s".rjust(len("100.0 s")))
+    if receipt.sources is not None:
+        parts.append(many(receipt.sources, "source"))
+    parts += [visible(each) for each in (receipt.model, receipt.reason) if each]
+    return "  ".join([*parts, f"\u201c{asked}\u201d"]) + "\n"
+
+
+def clock(at: float) -> str:
+    """Say when that was, by this machine's clock."""
+    return f"{datetime.fromtimestamp(at, tz=UTC).astimezone():%Y-%m-%d %H:%M:%S}"

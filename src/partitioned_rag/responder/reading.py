@@ -1,0 +1,220 @@
+"""Receipts of one contact or of all → values for the owner's eyes, oldest first.
+
+Floor: street. Opens no queue and changes nothing, so it may run beside a responder. What is no
+receipt costs a sentence and never the rest.
+"""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from partitioned_rag.box import OMBox
+from partitioned_rag.errors import StoreError
+from partitioned_rag.place import PARTITIONS
+from partitioned_rag.responder.receipts import RECEIPTS
+
+DELIVERED: Final = "delivered"
+FAILED: Final = "failed"
+
+_NAME = re.compile(r"[0-9a-f]{24}\.json")
+# Much larger than any window could make one; what is larger was not written by us.
+_MOST_BYTES: Final = 64 * 1024 * 1024
+# The end of the year 9998: what a calendar can show in any zone.
+_LAST_S: Final = 253_370_764_799.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of one message.
+
+    Attributes:
+        path: Where it stands; `as_line` gives all of it.
+        contact: In whose folder it lies.
+        id: Of the message.
+        sender: As the message had it.
+        message: As it was written.
+        question: What was asked.
+        at: When the reply was ready or given up, in seconds since 1970.
+        outcome: `delivered` or `failed`.
+        reason: Why it failed; a sentence.
+        model: Name of the model; empty if it failed.
+        total_s: Seconds that making the reply took; None if it failed.
+        sources: How many sources the prompt quoted; None if it failed.
+    """
+
+    path: Path
+    contact: str
+    id: str
+    sender: str = field(repr=False)
+    message: str = field(repr=False)
+    question: str = field(repr=False)
+    at: float
+    outcome: str
+    reason: str = ""
+    model: str = ""
+    total_s: float | None = None
+    sources: int | None = None
+
+
+class Receipts:
+    """The receipts of a box, and which of them have been read.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, box: OMBox, sender: str | None = None) -> None:
+        """Choose whose; nothing is read yet.
+
+        Args:
+            box: Stays the caller's to close.
+            sender: One contact, as they write or as their folder is named, or an alias of theirs;
+                nobody else's folder is looked into then. None means every contact.
+
+        Raises:
+            ContactError: The sender is no contact.
+            ContactsError: `contacts.toml` cannot be used, so who it is cannot be known.
+            BoxError: The index is that of another OMBox.
+        """
+        self._partitions = box.checked_index() / PARTITIONS
+        self._contact = None if sender is None else box.correspondent(sender).contact
+        self._seen: set[Path] = set()
+
+    def unread(self) -> Iterator[Receipt | StoreError]:
+        """Read what has come since the last time, oldest first; the first time, all there is.
+
+        Yields:
+            A receipt, or why a file is none.
+        """
+        found = [path for path in self._paths() if path not in self._seen]
+        self._seen.update(found)
+        read = [each for path in found if (each := _read(path)) is not None]
+        yield from (each for each in read if isinstance(each, StoreError))
+        receipts = [each for each in read if isinstance(each, Receipt)]
+        yield from sorted(receipts, key=lambda receipt: (receipt.at, receipt.contact, receipt.id))
+
+    def _paths(self) -> Iterator[Path]:
+        for contact in [self._contact] if self._contact is not None else _names(self._partitions):
+            # Begins with a dot: a removal that is not done yet.
+            if contact.startswith("."):
+                continue
+            folder = self._partitions / contact / RECEIPTS
+            yield from (folder / name for name in _names(folder) if _NAME.fullmatch(name))
+
+
+def as_line(receipt: Receipt) -> str | None:
+    """Give all of a receipt as one line of JSON in ASCII; None if it was removed meanwhile."""
+    shape = _content(receipt.path)
+    if shape is None:
+        return None
+    return json.dumps(shape, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _read(path: Path) -> Receipt | StoreError | None:
+    """Read one receipt; None if it is gone, which it is with its contact."""
+    try:
+        shape = _content(path)
+        return None if shape is None else _receipt(path, shape)
+    except OSError as error:
+        return _unreadable(path, error.strerror or "it cannot be read")
+    except RecursionError:
+        return _unreadable(path, "it is nested too deep")
+    except (ValueError, TypeError, KeyError):
+        return _unreadable(path, "it is not as we write receipts")
+
+
+def _content(path: Path) -> dict[str, object] | None:
+    """Read one file; nothing is followed, nothing is opened that could block.
+
+    Raises:
+        OSError, RecursionError, ValueError: It is no receipt.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 — by its descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError
+        raw = file.read(_MOST_BYTES + 1)
+    if len(raw) > _MOST_BYTES:
+        raise ValueError
+    shape = json.loads(raw.decode(), parse_constant=_refuse)
+    if not isinstance(shape, dict):
+        raise TypeError
+    return shape
+
+
+def _receipt(path: Path, shape: dict[str, object]) -> Receipt:
+    """Take out of a receipt what is shown of it.
+
+    Raises:
+        KeyError, TypeError, ValueError: Something is missing, or not as it must be.
+    """
+    timings = _table(shape["timings"])
+    at = _number(timings["at"])
+    made = shape["outcome"] == DELIVERED
+    if shape["id"] != path.stem or not 0 <= at <= _LAST_S:
+        raise ValueError
+    if not made and shape["outcome"] != FAILED:
+        raise ValueError
+    return Receipt(
+        path=path,
+        contact=path.parent.parent.name,
+        id=path.stem,
+        sender=_text(shape["sender"]),
+        message=_text(shape["message"]),
+        question=_text(shape["question"]),
+        at=at,
+        outcome=DELIVERED if made else FAILED,
+        reason="" if made else _text(shape["reason"]),
+        model=_text(shape["model"]) if made else "",
+        total_s=_number(timings["total_s"]) if made else None,
+        sources=_sources(shape["packed"]) if made else None,
+    )
+
+
+def _sources(packed: object) -> int:
+    if not isinstance(packed, list):
+        raise TypeError
+    return len({_text(_table(each)["source"]) for each in packed})
+
+
+def _table(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError from error
+
+
+def _refuse(_: str) -> float:
+    raise ValueError
+
+
+def _unreadable(path: Path, why: str) -> StoreError:
+    return StoreError(f"a receipt cannot be read: {why}", where=str(path))
