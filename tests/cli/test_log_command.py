@@ -36,6 +36,14 @@ def test_each_message_is_one_line_oldest_first(prag: Prag, folder: Path) -> None
     )
 
 
+def test_a_word_that_nobody_asked_for_is_shown_with_its_reason(prag: Prag, folder: Path) -> None:
+    notice = failed(outcome="delivered", message="", question="", reason="more than 30 an hour")
+    keep(folder, PHONE, notice)
+    assert prag("log", TZ="UTC").out == (
+        "2026-03-01 12:01:00  fedcba98  15550100001      delivered  more than 30 an hour\n"
+    )
+
+
 def test_json_is_the_receipt_as_it_stands(prag: Prag, folder: Path) -> None:
     kept = [delivered(), failed(message="om \ud800 \u202e", question="\ud800 \u202e")]
     for shape in kept:

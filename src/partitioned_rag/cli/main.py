@@ -19,6 +19,7 @@ from partitioned_rag.cli.doctor import doctor
 from partitioned_rag.cli.index import index
 from partitioned_rag.cli.log import log
 from partitioned_rag.cli.prompt import prompt
+from partitioned_rag.cli.retry import retry
 from partitioned_rag.cli.run import run as run_command
 from partitioned_rag.cli.search import search
 from partitioned_rag.cli.status import status
@@ -45,7 +46,7 @@ class _InOrder(click.Group):
 @click.group(
     "prag",
     cls=_InOrder,
-    commands=[index, search, prompt, ask, run_command, log, summarize, status, doctor],
+    commands=[index, search, prompt, ask, run_command, log, retry, summarize, status, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.version_option(

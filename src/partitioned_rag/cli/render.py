@@ -371,7 +371,6 @@ def _excerpt(text: str, *, width: int) -> list[str]:
 
 def logged(receipt: "Receipt") -> str:
     """Say on one line what became of a message; only what was asked is cut short, visibly."""
-    asked = clip(visible(" ".join(receipt.question.split())), QUESTION_CELLS)
     parts = [
         clock(receipt.at),
         receipt.id[:ID_CHARS],
@@ -383,7 +382,9 @@ def logged(receipt: "Receipt") -> str:
     if receipt.sources is not None:
         parts.append(many(receipt.sources, "source"))
     parts += [visible(each) for each in (receipt.model, receipt.reason) if each]
-    return "  ".join([*parts, f"\u201c{asked}\u201d"]) + "\n"
+    if asked := visible(" ".join(receipt.question.split())):
+        parts.append(f"“{clip(asked, QUESTION_CELLS)}”")
+    return "  ".join(parts) + "\n"
 
 
 def clock(at: float) -> str:

@@ -32,6 +32,7 @@ from partitioned_rag.values import (
 if TYPE_CHECKING:
     from partitioned_rag.responder.observer import Outcome
     from partitioned_rag.responder.rehearsal import Rehearsed
+    from partitioned_rag.responder.retrying import Retried
 
 Shape = dict[str, object]
 
@@ -158,6 +159,11 @@ def rehearsed(each: "Rehearsed") -> Shape:
         "outcome": each.outcome,
         "text": each.text,
     }
+
+
+def retried(done: "Retried") -> Shape:
+    """Shape the result of `prag retry`."""
+    return {"id": done.id, "contact": done.contact, "file": str(done.path)}
 
 
 def doctor(findings: Iterable[Finding]) -> Shape:

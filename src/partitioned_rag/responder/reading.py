@@ -41,10 +41,11 @@ class Receipt:
         question: What was asked.
         at: When the reply was ready or given up, in seconds since 1970.
         outcome: `delivered` or `failed`.
-        reason: Why it failed; a sentence.
-        model: Name of the model; empty if it failed.
-        total_s: Seconds that making the reply took; None if it failed.
-        sources: How many sources the prompt quoted; None if it failed.
+        exchange: Name of the exchange that it came by; the box's own has none.
+        reason: Why it failed, or why something was said that nobody asked for; a sentence.
+        model: Name of the model; empty where none was asked, as for the two below.
+        total_s: Seconds that making the reply took.
+        sources: How many sources the prompt quoted.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Receipt:
     question: str = field(repr=False)
     at: float
     outcome: str
+    exchange: str = ""
     reason: str = ""
     model: str = ""
     total_s: float | None = None
@@ -164,10 +166,9 @@ def _receipt(path: Path, shape: dict[str, object]) -> Receipt:
     """
     timings = _table(shape["timings"])
     at = _number(timings["at"])
-    made = shape["outcome"] == DELIVERED
     if shape["id"] != path.stem or not 0 <= at <= _LAST_S:
         raise ValueError
-    if not made and shape["outcome"] != FAILED:
+    if shape["outcome"] not in {DELIVERED, FAILED}:
         raise ValueError
     return Receipt(
         path=path,
@@ -177,11 +178,12 @@ def _receipt(path: Path, shape: dict[str, object]) -> Receipt:
         message=_text(shape["message"]),
         question=_text(shape["question"]),
         at=at,
-        outcome=DELIVERED if made else FAILED,
-        reason="" if made else _text(shape["reason"]),
-        model=_text(shape["model"]) if made else "",
-        total_s=_number(timings["total_s"]) if made else None,
-        sources=_sources(shape["packed"]) if made else None,
+        outcome=_text(shape["outcome"]),
+        exchange=_text(shape.get("exchange", "")),
+        reason=_text(shape["reason"]),
+        model=_text(shape.get("model", "")),
+        total_s=_number(timings["total_s"]) if "total_s" in timings else None,
+        sources=_sources(shape["packed"]) if "packed" in shape else None,
     )
 
 
