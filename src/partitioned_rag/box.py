@@ -34,6 +34,7 @@ from partitioned_rag.summary import Said, summarise, summary_tokens
 from partitioned_rag.values import (
     Audience,
     BoxStatus,
+    ContactId,
     Correspondent,
     Finding,
     IndexReport,
@@ -339,6 +340,15 @@ class OMBox:
             ContactsError: `contacts.toml` cannot be used, so who it is cannot be known.
         """
         return self._contacts.read().correspondent(sender)
+
+    def contact_of(self, written: str) -> ContactId:
+        """Say which contact the owner means: by folder, number or alias; changes nothing.
+
+        Raises:
+            ContactError: It is empty, reserved or malformed.
+            ContactsError: `contacts.toml` cannot be used, so who it is cannot be known.
+        """
+        return self._contacts.read().contact_of(written).id
 
     def has_folder(self, contact: str) -> bool:
         """Say whether a contact has a partition of its own.

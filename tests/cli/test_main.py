@@ -13,7 +13,18 @@ import pytest
 from partitioned_rag.store.lock import hold
 from tests.cli.running import BINARY, PATIENCE_S, Prag
 
-COMMANDS = ("index", "search", "prompt", "ask", "run", "log", "retry", "summarize", "status", "doctor")
+COMMANDS = (
+    "index",
+    "search",
+    "prompt",
+    "ask",
+    "run",
+    "log",
+    "retry",
+    "summarize",
+    "status",
+    "doctor",
+)
 QUESTIONS = ("search", "prompt", "ask")
 HEAVY = (
     "chromadb",

@@ -107,9 +107,7 @@ def test_an_id_that_is_none_or_not_one_is_refused(
     assert inbox(folder) == []
 
 
-def test_a_receipt_that_cannot_be_read_is_said_and_hides_no_other(
-    prag: Prag, folder: Path
-) -> None:
+def test_a_receipt_that_cannot_be_read_is_said_and_hides_no_other(prag: Prag, folder: Path) -> None:
     keep(folder, PHONE, failed()).write_text("not ours")
     keep(folder, FRIEND, failed(ID))
     assert "cannot be read" in prag("retry", OTHER_ID).failed(1)

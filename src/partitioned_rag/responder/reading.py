@@ -69,21 +69,21 @@ class Receipts:
     Not for several threads at once.
     """
 
-    def __init__(self, box: OMBox, sender: str | None = None) -> None:
+    def __init__(self, box: OMBox, contact: str | None = None) -> None:
         """Choose whose; nothing is read yet.
 
         Args:
             box: Stays the caller's to close.
-            sender: One contact, as they write or as their folder is named, or an alias of theirs;
+            contact: One contact, as they write or as their folder is named, or an alias of theirs;
                 nobody else's folder is looked into then. None means every contact.
 
         Raises:
-            ContactError: The sender is no contact.
+            ContactError: There can be no such contact.
             ContactsError: `contacts.toml` cannot be used, so who it is cannot be known.
             BoxError: The index is that of another OMBox.
         """
         self._partitions = box.checked_index() / PARTITIONS
-        self._contact = None if sender is None else box.correspondent(sender).contact
+        self._contact = None if contact is None else box.contact_of(contact)
         self._seen: set[Path] = set()
 
     def unread(self) -> Iterator[Receipt | StoreError]:

@@ -52,9 +52,7 @@ def retry(box: OMBox, id: str, *, stamp: int) -> Retried:  # noqa: A002 — the 
     """
     receipt = _the_one(Receipts(box), id.lower())
     if receipt.outcome != FAILED:
-        raise InputError(
-            "this message was answered, and would be answered twice", where=receipt.id
-        )
+        raise InputError("this message was answered, and would be answered twice", where=receipt.id)
     inbox = _inbox(box, receipt)
     try:
         inbox.mkdir(exist_ok=True)
