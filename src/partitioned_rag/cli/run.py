@@ -3,13 +3,21 @@
 Floor: street.
 """
 
+import contextlib
+import logging
 import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from partitioned_rag.cli import options, shapes, terminal
+from partitioned_rag.errors import WorkError
 from partitioned_rag.responder.observer import Observer, Outcome
 from partitioned_rag.values import IndexReport
+
+if TYPE_CHECKING:
+    from partitioned_rag.cli.panel import Panel
 
 
 @click.command("run", short_help="Answer the messages that a bridge drops into the inbox.")
@@ -49,7 +57,8 @@ def run(
     crash in a queue per contact; a file that is no message is put away in
     the index folder, under quarantine/. Ctrl-C and SIGTERM end it: a reply
     that is being made has ten seconds, and is else made at the next start.
-    With --json, one object a line for each message.
+    On a terminal it shows what goes on; elsewhere it says a line for each
+    message, and with --json it prints one object a line.
 
     \b
     Examples:
@@ -60,38 +69,67 @@ def run(
     from partitioned_rag.responder.rehearsal import rehearse  # noqa: PLC0415 — a door
     from partitioned_rag.responder.responder import Responder  # noqa: PLC0415 — a door
 
-    with options.open_box(box, embedder, window=window) as opened:
+    panel = None
+    if not (once or dry_run or as_json) and terminal.draws_stderr() and not _is_logged():
+        panel = _panel(model)
+    notify = panel.observer.told if panel else terminal.note
+    with options.open_box(box, embedder, window=window, notify=notify) as opened:
         if dry_run:
             for each in rehearse(opened, model=model):
                 shape = shapes.encode(shapes.rehearsed(each))
                 terminal.emit(shape if as_json else lines.rehearsed(each))
             return
         responder = Responder(
-            opened, model=model, observer=_Lines(as_json=as_json), parallel=parallel
+            opened,
+            model=model,
+            observer=panel.observer if panel else _Lines(as_json=as_json, on_gone=lambda: stop()),
+            parallel=parallel,
         )
 
         def stop(*_: object) -> None:
             if responder.stopping:  # whoever asks twice means now
                 raise KeyboardInterrupt
+            if panel:
+                panel.observer.end()
             responder.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         if once:
             responder.drain()
-        else:
+            return
+        with panel or contextlib.nullcontext():
             responder.run()
+    if panel:
+        terminal.say("ended; `prag log` shows what became of the messages")
+
+
+def _panel(model: str | None) -> "Panel":
+    from partitioned_rag.cli.panel import Panel, look_for  # noqa: PLC0415 — the door of rich
+    from partitioned_rag.view import DEFAULT_MODEL  # noqa: PLC0415 — a door
+
+    host = options.ollama_host()
+    return Panel(ask=lambda: look_for(model or DEFAULT_MODEL, host))
+
+
+def _is_logged() -> bool:
+    """Say whether `--debug` writes to stderr, which a panel would paint over."""
+    return logging.getLogger("partitioned_rag").isEnabledFor(logging.DEBUG)
 
 
 class _Lines(Observer):
     """A line for each message, and for what is the matter."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, on_gone: Callable[[], None]) -> None:
         self._as_json = as_json
+        self._on_gone = on_gone
 
     def done(self, outcome: Outcome) -> None:
         if self._as_json:
-            terminal.emit(shapes.encode(shapes.outcome(outcome)))
+            try:
+                terminal.emit(shapes.encode(shapes.outcome(outcome)))
+            except (terminal.ReaderGoneError, WorkError):
+                self._on_gone()
         else:
             from partitioned_rag.cli import lines  # noqa: PLC0415 — a door
 
