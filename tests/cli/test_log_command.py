@@ -139,7 +139,8 @@ def test_a_receipt_that_cannot_be_read_is_one_complaint_and_hides_no_other(
 def test_what_is_no_file_and_what_is_no_receipt_stop_nothing(prag: Prag, folder: Path) -> None:
     kept = keep(folder, PHONE, delivered())
     os.mkfifo(kept.with_name(f"{'1' * 24}.json"))
-    kept.with_name(f"{'2' * 24}.json").symlink_to(kept)
+    (folder / "elsewhere").write_text(json.dumps(delivered("2" * 24)))
+    kept.with_name(f"{'2' * 24}.json").symlink_to(folder / "elsewhere")
     kept.with_name(f"{'3' * 24}.json").mkdir()
     kept.with_name(f".{'4' * 24}.json.1-1.new").write_text("half")
     gone = folder / ".prag" / "partitions" / ".gone-7" / "receipts"
