@@ -1,134 +1,195 @@
-"""Kills real `prag run --once` processes while they answer, and says what the bridge then saw.
+"""Kills real `prag run` processes while they answer, and says what the bridge then saw.
 
-The bridge's side is played between runs: it takes what lies in the outbox. Every question holds a
-word of its own, which the double repeats, so each reply tells which message it answers.
+At random instants both kinds are killed: the one that runs until it is told to stop, and
+`prag run --once`. All are forked from a process that has loaded the program already, so that most
+kills fall into its work and few into its start.
 """
 
-import json
+import contextlib
+import multiprocessing
 import os
 import random
-import re
 import signal
-import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from tests.crash import killer
+from tests.crash.traffic import Traffic, repeat_and_quote
 from tests.ollama_double import OllamaDouble
+from tests.responder.side_by_side import said_by
 
-KILLER = Path(__file__).with_name("killer.py")
-PATIENCE_S = 120
-
-
-def contact_of(n: int) -> str:
-    """Number a contact."""
-    return f"1555010{n:04}"
-
-
-@dataclass(slots=True)
-class Traffic:
-    """A box with messages, and what came out of it."""
-
-    root: Path
-    sent: dict[str, str] = field(default_factory=dict)
-    seen: Counter[str] = field(default_factory=Counter)
-    misdirected: list[str] = field(default_factory=list)
-
-    def drop(self, contacts: int, each: int) -> None:
-        """Have some contacts write."""
-        for name in ("public", "inbox", "outbox"):
-            (self.root / name).mkdir(parents=True, exist_ok=True)
-        many = (f"[contacts.{contact_of(n)}]\nmax_per_hour = 100000\n" for n in range(100))
-        (self.root / "contacts.toml").write_text("".join(many))
-        for n in range(contacts):
-            contact = contact_of(n)
-            (self.root / contact).mkdir(exist_ok=True)
-            for _ in range(each):
-                word = f"q{len(self.sent):05}"
-                self.sent[word] = contact
-                with (self.root / contact / "chat.log").open("a") as chat:
-                    chat.write(f"[2026-01-01 10:00:00] them: om {word}\n")
-                body = json.dumps({"sender": contact, "text": f"om {word}"})
-                (self.root / "inbox" / f"{contact}_{word}.json").write_text(body)
-
-    def pick_up(self) -> None:
-        """Take every reply, as the bridge does: only what ends in `.txt`."""
-        for path in sorted((self.root / "outbox").glob("*.txt")):
-            if path.name.startswith("."):
-                continue
-            said = path.read_text()
-            path.unlink()
-            for word in re.findall(r"You said: (q\d+)", said):
-                self.seen[word] += 1
-                if self.sent[word] != path.stem:
-                    self.misdirected.append(word)
-
-    def faults(self) -> list[str]:
-        """Say what was lost, doubled or sent to somebody else."""
-        lost = [f"lost {word}" for word in self.sent if not self.seen[word]]
-        doubled = [f"doubled {word}" for word, times in self.seen.items() if times > 1]
-        return lost + doubled + [f"misdirected {word}" for word in self.misdirected]
+PATIENCE_S = 180.0
+CONTACTS = 20
+# From the fork; a reply takes some tens of milliseconds.
+LONGEST_RUN_S = 1.5
+MOST_THOUGHT_S = 0.1
+SHARE_ONCE = 0.3
+PRELOADED = ["chromadb", "partitioned_rag", "partitioned_rag.cli.main", "partitioned_rag.cli.run",
+             "partitioned_rag.responder.responder", "watchfiles"]  # fmt: skip
 
 
-def run(
-    root: Path, host: str, *, after_s: float | None = None, after_steps: int | None = None
-) -> bool:
-    """Answer once in a process of its own; say whether it was killed."""
-    program = ["-m", "partitioned_rag"] if after_steps is None else [str(KILLER), str(after_steps)]
-    process = subprocess.Popen(
-        [sys.executable, *program, "run", "--once", "--box", str(root), "--embedder", "hashing"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PRAG_INDEX": "", "OLLAMA_HOST": host},
-    )
-    try:
-        _, said = process.communicate(timeout=after_s or PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        _, said = process.communicate()
-    if process.returncode not in (0, -signal.SIGKILL):
-        raise AssertionError(f"prag run failed: {said.decode(errors='replace')}")
-    return process.returncode == -signal.SIGKILL
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed:
+    """What came of many kills over one box.
+
+    Attributes:
+        kills: How many there were.
+        kills_once: Of these, of `prag run --once`.
+        faults: What is wrong; empty is what must be.
+        late_ms: For each reply that quotes what was gone: for how many milliseconds.
+    """
+
+    kills: int
+    kills_once: int
+    asked: int
+    removed: int
+    quotes: int
+    faults: list[str]
+    late_ms: list[float]
 
 
-def settle(traffic: Traffic, host: str, *, runs: int) -> None:
-    """Answer what is left, unhurried."""
-    for _ in range(runs):
-        run(traffic.root, host)
-        traffic.pick_up()
+# ---------------------------------------------------------------- after each durable step
 
 
 def kill_at_every_step(folder: Path) -> Iterator[tuple[int, list[str]]]:
     """Kill one answer after its first durable step, its second, until one survives."""
-    with OllamaDouble() as double:
+    with OllamaDouble(answer=repeat_and_quote) as double:
         for step in range(1, 1000):
-            traffic = Traffic(folder / str(step))
-            traffic.drop(1, 1)
-            was_killed = run(traffic.root, double.host, after_steps=step)
+            traffic = Traffic(folder / str(step), contacts=1, seed=step)
+            traffic.write(traffic.contacts[0])
+            was_killed = _run_so_many_steps(traffic.root, double.host, step)
             traffic.pick_up()
-            settle(traffic, double.host, runs=1)
+            if traffic.faults():
+                _run_so_many_steps(traffic.root, double.host, 0)
+                traffic.pick_up()
             yield step, traffic.faults()
             if not was_killed:
                 return
 
 
-def kill_at_random(folder: Path, *, seed: int, kills: int) -> tuple[int, list[str]]:
-    """Kill again and again while several contacts write; say how often, and what went wrong."""
+def _run_so_many_steps(root: Path, host: str, steps: int) -> bool:
+    """Answer once in a process that is killed after a step; say whether it was."""
+    with _started(root, host, "--once", steps=steps) as process:
+        process.join(PATIENCE_S)
+        return _end(process, signal.SIGTERM, root)
+
+
+# ---------------------------------------------------------------- at random instants
+
+
+def kill_in_boxes(folder: Path, *, seed: int, kills: int, boxes: int) -> list[Killed]:
+    """Kill over several boxes at once, each in a process of its own.
+
+    Args:
+        folder: The boxes are made there.
+        seed: What happens, and when; each box gets one of its own.
+        kills: How many in all.
+        boxes: How many of them.
+    """
+    shares = [len(range(n, kills, boxes)) for n in range(boxes)]
+    with ProcessPoolExecutor(boxes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        done = [
+            pool.submit(kill_at_random, folder / f"{n}", seed=seed + n, kills=share)
+            for n, share in enumerate(shares)
+        ]
+        return [each.result() for each in done]
+
+
+def kill_at_random(folder: Path, *, seed: int, kills: int, contacts: int = CONTACTS) -> Killed:
+    """Kill again and again while people write and sources come and go; then let it finish."""
     rng = random.Random(seed)
-    traffic = Traffic(folder / "OMBox")
-    killed = 0
-    with OllamaDouble() as double:
+    folder.mkdir(parents=True)
+    traffic = Traffic(folder / "OMBox", contacts=contacts, seed=seed)
+    killed = killed_once = 0
+    with OllamaDouble(answer=repeat_and_quote) as double:
+        double.on_chat(lambda _: time.sleep(rng.uniform(0, MOST_THOUGHT_S)))
         while killed < kills:
-            traffic.drop(contacts=rng.randint(1, 4), each=1)
-            killed += run(traffic.root, double.host, after_s=rng.uniform(0.5, 4.0))
-            if rng.random() < 0.7:
-                traffic.pick_up()
-        # The longest queue needs a run for each of its messages, since a reply waits for the last.
-        longest = max(Counter(traffic.sent.values()).values())
-        for _ in range(longest + 1):
-            settle(traffic, double.host, runs=1)
-            if not traffic.faults():
-                break
-    return killed, traffic.faults()
+            is_once = rng.random() < SHARE_ONCE
+            with _started(traffic.root, double.host, *["--once"] * is_once) as process:
+                _live(traffic, process, rng.uniform(0.02, LONGEST_RUN_S), rng)
+                was_killed = _end(process, signal.SIGKILL, traffic.root)
+            killed += was_killed
+            killed_once += was_killed and is_once
+        _settle(traffic, double.host)
+    return Killed(
+        kills=killed,
+        kills_once=killed_once,
+        asked=len(traffic.ledger.asked),
+        removed=traffic.removed,
+        quotes=traffic.quotes,
+        faults=traffic.faults(moment_s=float("inf")),
+        late_ms=[1000 * each.too_late_s for each in traffic.quoted],
+    )
+
+
+def _live(traffic: Traffic, process: ForkServerProcess, seconds: float, rng: random.Random) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and process.is_alive():
+        traffic.happen()
+        process.join(min(left, rng.uniform(0, 0.04)))
+
+
+def _settle(traffic: Traffic, host: str) -> None:
+    """Answer what is left, unhurried, and end as an owner ends it."""
+    with _started(traffic.root, host) as process:
+        deadline = time.monotonic() + PATIENCE_S
+        while traffic.ledger.waiting() and time.monotonic() < deadline and process.is_alive():
+            traffic.pick_up()
+            process.join(0.02)
+        was_killed = _end(process, signal.SIGTERM, traffic.root)
+    if was_killed:
+        raise AssertionError("prag run does not end")
+    traffic.pick_up()
+
+
+@contextlib.contextmanager
+def _started(
+    root: Path, host: str, *options: str, steps: int | None = None
+) -> Iterator[ForkServerProcess]:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    arguments = [*_arguments(root), *options]
+    process = context.Process(target=_prag, args=(arguments, host, str(said_by(root)), steps))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+
+
+def _end(process: ForkServerProcess, number: signal.Signals, root: Path) -> bool:
+    """End a process; say whether SIGKILL ended it, and fail if it failed by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid or 0, number)
+    process.join(PATIENCE_S)
+    if process.exitcode not in (0, -signal.SIGKILL):
+        said = said_by(root).read_text(errors="replace")
+        raise AssertionError(f"prag run ended with {process.exitcode}: {said[-2000:]}")
+    return process.exitcode == -signal.SIGKILL
+
+
+def _prag(arguments: Sequence[str], host: str, said: str, steps: int | None) -> None:
+    """Be `prag`, in a process that was forked for it."""
+    descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.environ |= {"PRAG_INDEX": "", "OLLAMA_HOST": host}
+    if steps is None:
+        from partitioned_rag.cli.main import main  # noqa: PLC0415 — loaded where it forks from
+
+        sys.argv = ["prag", *arguments]
+        main()
+    else:
+        sys.argv = ["killer", str(steps), *arguments]
+        killer.main()
+
+
+def _arguments(root: Path) -> list[str]:
+    return ["run", "--box", str(root), "--embedder", "hashing"]
