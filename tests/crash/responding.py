@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -25,8 +25,10 @@ from tests.responder.side_by_side import said_by
 
 PATIENCE_S = 180.0
 CONTACTS = 20
-# From the fork; a reply takes some tens of milliseconds.
-LONGEST_RUN_S = 1.5
+# Kills fall into the start, so long after the fork at most, or into the work, after a first reply.
+LONGEST_START_S = 0.8
+LONGEST_WORK_S = 0.6
+SHARE_AT_WORK = 0.7
 MOST_THOUGHT_S = 0.1
 SHARE_ONCE = 0.3
 PRELOADED = ["chromadb", "partitioned_rag", "partitioned_rag.cli.main", "partitioned_rag.cli.run",
@@ -111,7 +113,7 @@ def kill_at_random(folder: Path, *, seed: int, kills: int, contacts: int = CONTA
         while killed < kills:
             is_once = rng.random() < SHARE_ONCE
             with _started(traffic.root, double.host, *["--once"] * is_once) as process:
-                _live(traffic, process, rng.uniform(0.02, LONGEST_RUN_S), rng)
+                _live(traffic, process, rng)
                 was_killed = _end(process, signal.SIGKILL, traffic.root)
             killed += was_killed
             killed_once += was_killed and is_once
@@ -127,9 +129,25 @@ def kill_at_random(folder: Path, *, seed: int, kills: int, contacts: int = CONTA
     )
 
 
-def _live(traffic: Traffic, process: ForkServerProcess, seconds: float, rng: random.Random) -> None:
+def _live(traffic: Traffic, process: ForkServerProcess, rng: random.Random) -> None:
+    """Let things happen until the instant of the kill, which falls into the start or the work."""
+    if rng.random() < SHARE_AT_WORK:
+        sent = len(traffic.ledger.sent)
+        _let_happen(traffic, process, rng, lambda: len(traffic.ledger.sent) > sent, PATIENCE_S)
+        _let_happen(traffic, process, rng, lambda: False, rng.uniform(0, LONGEST_WORK_S))
+    else:
+        _let_happen(traffic, process, rng, lambda: False, rng.uniform(0, LONGEST_START_S))
+
+
+def _let_happen(
+    traffic: Traffic,
+    process: ForkServerProcess,
+    rng: random.Random,
+    until: Callable[[], bool],
+    seconds: float,
+) -> None:
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and process.is_alive():
+    while (left := end - time.monotonic()) > 0 and process.is_alive() and not until():
         traffic.happen()
         process.join(min(left, rng.uniform(0, 0.04)))
 
