@@ -79,12 +79,14 @@ def run(
                 shape = shapes.encode(shapes.rehearsed(each))
                 terminal.emit(shape if as_json else lines.rehearsed(each))
             return
+        told = _Lines(as_json=as_json)
         responder = Responder(
             opened,
             model=model,
-            observer=panel.observer if panel else _Lines(as_json=as_json, on_gone=lambda: stop()),
+            observer=panel.observer if panel else told,
             parallel=parallel,
         )
+        told.on_reader_gone = responder.stop
 
         def stop(*_: object) -> None:
             if responder.stopping:  # whoever asks twice means now
@@ -120,16 +122,16 @@ def _is_logged() -> bool:
 class _Lines(Observer):
     """A line for each message, and for what is the matter."""
 
-    def __init__(self, *, as_json: bool, on_gone: Callable[[], None]) -> None:
+    def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._on_gone = on_gone
+        self.on_reader_gone: Callable[[], None] = lambda: None
 
     def done(self, outcome: Outcome) -> None:
         if self._as_json:
             try:
                 terminal.emit(shapes.encode(shapes.outcome(outcome)))
             except (terminal.ReaderGoneError, WorkError):
-                self._on_gone()
+                self.on_reader_gone()
         else:
             from partitioned_rag.cli import lines  # noqa: PLC0415 — a door
 
