@@ -84,43 +84,66 @@ class Receipts:
         """
         self._partitions = box.checked_index() / PARTITIONS
         self._contact = None if contact is None else box.contact_of(contact)
-        self._seen: set[Path] = set()
+        self._seen: dict[str, set[str]] = {}
 
     def unread(self) -> Iterator[Receipt | StoreError]:
         """Read what has come since the last time, oldest first; the first time, all there is.
 
         Yields:
             A receipt, or why a file is none.
+
+        Raises:
+            StoreError: A folder cannot be listed.
         """
-        found = [path for path in self._paths() if path not in self._seen]
-        self._seen.update(found)
-        read = [each for path in found if (each := _read(path)) is not None]
+        read = [each for path in self._new_paths() if (each := _read(path)) is not None]
         yield from (each for each in read if isinstance(each, StoreError))
         receipts = [each for each in read if isinstance(each, Receipt)]
         yield from sorted(receipts, key=lambda receipt: (receipt.at, receipt.contact, receipt.id))
 
-    def _paths(self) -> Iterator[Path]:
+    def _new_paths(self) -> list[Path]:
+        """List what was not there the last time; asked for every second, so only names are seen."""
+        paths: list[Path] = []
         for contact in [self._contact] if self._contact is not None else _names(self._partitions):
             # Begins with a dot: a removal that is not done yet.
             if contact.startswith("."):
                 continue
             folder = self._partitions / contact / RECEIPTS
-            yield from (folder / name for name in _names(folder) if _NAME.fullmatch(name))
+            seen = self._seen.setdefault(contact, set())
+            new = set(_names(folder)) - seen
+            seen.update(new)
+            paths += [folder / name for name in sorted(new) if _NAME.fullmatch(name)]
+        return paths
 
 
 def as_line(receipt: Receipt) -> str | None:
-    """Give all of a receipt as one line of JSON in ASCII; None if it was removed meanwhile."""
-    shape = _content(receipt.path)
+    """Give all of a receipt as one line of JSON in ASCII; None if it was removed meanwhile.
+
+    Raises:
+        StoreError: Something else stands there by now.
+    """
+    try:
+        shape = _content(receipt.path)
+    except (OSError, RecursionError, ValueError, TypeError) as error:
+        raise _unreadable(receipt.path, "something else stands there by now") from error
     if shape is None:
         return None
     return json.dumps(shape, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def _names(folder: Path) -> list[str]:
+    """List a folder.
+
+    Raises:
+        StoreError: It is there and cannot be listed.
+    """
     try:
-        return sorted(entry.name for entry in os.scandir(folder))
+        return os.listdir(folder)  # noqa: PTH208 — of many thousands of names, every second
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise StoreError(
+            f"the receipts cannot be listed: {error.strerror}", where=str(folder)
+        ) from error
 
 
 def _read(path: Path) -> Receipt | StoreError | None:
