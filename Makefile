@@ -37,6 +37,7 @@ bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
 	$(BIN)/python benchmarks/deletion.py
 	$(BIN)/python benchmarks/noninterference.py
 	$(BIN)/python benchmarks/crash.py
+	$(BIN)/python benchmarks/responder.py
 
 docs: $(VENV)/installed-dev  ## write the pages that are made from the program
 	$(BIN)/python scripts/make_docs.py

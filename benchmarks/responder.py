@@ -340,7 +340,8 @@ def main() -> None:
     }
     for name in [chosen.part] if chosen.part else parts:
         ask, usual = parts[name]
-        save(NAME, known(NAME) | ask(chosen.number or usual), packages=("chromadb", "watchfiles"))
+        answers = ask(chosen.number or usual)
+        save(NAME, known(NAME) | answers, packages=("chromadb", "watchfiles"))
 
 
 if __name__ == "__main__":
