@@ -48,7 +48,8 @@ def test_what_failed_is_answered_after_all(prag: Prag, folder: Path) -> None:
         Responder(box).drain()
     assert "is it sunday?" in (folder / "outbox" / f"{PHONE}.txt").read_text()
     outcomes = [json.loads(line)["outcome"] for line in prag("log", "--json").out.splitlines()]
-    assert outcomes == ["failed", "delivered"]
+    assert outcomes == ["retried", "delivered"]
+    assert "before" in prag("retry", told["id"]).failed(2)
     assert inbox(folder) == []
 
 
@@ -80,10 +81,10 @@ def test_what_was_answered_is_refused(prag: Prag, folder: Path) -> None:
     assert inbox(folder) == []
 
 
-def test_what_waits_in_the_inbox_already_is_refused(prag: Prag, folder: Path) -> None:
+def test_what_was_given_back_before_is_refused(prag: Prag, folder: Path) -> None:
     keep(folder, PHONE, failed())
     assert prag("retry", OTHER_ID).code == 0
-    assert "already" in prag("retry", OTHER_ID).failed(2)
+    assert "before" in prag("retry", OTHER_ID).failed(2)
     assert len(inbox(folder)) == 1
 
 

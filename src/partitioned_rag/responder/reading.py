@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from partitioned_rag.box import OMBox
+from partitioned_rag.durable import write_whole
 from partitioned_rag.errors import StoreError
 from partitioned_rag.place import PARTITIONS
 from partitioned_rag.responder.receipts import RECEIPTS
 
 DELIVERED: Final = "delivered"
 FAILED: Final = "failed"
+RETRIED: Final = "retried"
 
-_NAME = re.compile(r"[0-9a-f]{24}\.json")
+_NAME = re.compile(r"[0-9a-f]{24}(-wait)?\.json")
 # Much larger than any window could make one; what is larger was not written by us.
 _MOST_BYTES: Final = 64 * 1024 * 1024
 # The end of the year 9998: what a calendar can show in any zone.
@@ -40,7 +42,8 @@ class Receipt:
         message: As it was written.
         question: What was asked.
         at: When the reply was ready or given up, in seconds since 1970.
-        outcome: `delivered` or `failed`.
+        outcome: `delivered`, `failed`, or `retried` for one that failed and was given back to the
+            inbox.
         exchange: Name of the exchange that it came by; the box's own has none.
         reason: Why it failed, or why something was said that nobody asked for; a sentence.
         model: Name of the model; empty where none was asked, as for the two below.
@@ -130,6 +133,18 @@ def as_line(receipt: Receipt) -> str | None:
     return json.dumps(shape, ensure_ascii=True, allow_nan=False) + "\n"
 
 
+def mark_as_retried(receipt: Receipt) -> None:
+    """Say in a receipt that its message was given back to the inbox.
+
+    Raises:
+        OSError, StoreError: It cannot be written, or something else stands there by now.
+    """
+    line = as_line(receipt)
+    if line is not None:
+        shape = json.loads(line) | {"outcome": RETRIED}
+        write_whole(receipt.path, (json.dumps(shape, ensure_ascii=True) + "\n").encode())
+
+
 def _names(folder: Path) -> list[str]:
     """List a folder.
 
@@ -191,7 +206,7 @@ def _receipt(path: Path, shape: dict[str, object]) -> Receipt:
     at = _number(timings["at"])
     if shape["id"] != path.stem or not 0 <= at <= _LAST_S:
         raise ValueError
-    if shape["outcome"] not in {DELIVERED, FAILED}:
+    if shape["outcome"] not in {DELIVERED, FAILED, RETRIED}:
         raise ValueError
     return Receipt(
         path=path,

@@ -13,7 +13,7 @@ from typing import Final
 from partitioned_rag.box import OMBox
 from partitioned_rag.durable import write_whole
 from partitioned_rag.errors import InputError, StoreError
-from partitioned_rag.responder.reading import FAILED, Receipt, Receipts
+from partitioned_rag.responder.reading import FAILED, RETRIED, Receipt, Receipts, mark_as_retried
 
 SHORTEST_PREFIX: Final = 4
 
@@ -45,26 +45,27 @@ def retry(box: OMBox, id: str, *, stamp: int) -> Retried:  # noqa: A002 — the 
         stamp: Makes the new file's name another than that of any earlier retry.
 
     Raises:
-        InputError: No such message is known or more than one is, it was answered, or its file
-            still lies in the inbox from an earlier retry.
+        InputError: No such message is known or more than one is, it was answered, or it was
+            retried before.
         BoxError: As `Receipts`.
         StoreError: The file cannot be written.
     """
     receipt = _the_one(Receipts(box), id.lower())
+    if receipt.outcome == RETRIED:
+        raise InputError(
+            "this message was given back to the inbox before",
+            where=receipt.id,
+            fix="`prag log` shows what became of it, under another id",
+        )
     if receipt.outcome != FAILED:
         raise InputError("this message was answered, and would be answered twice", where=receipt.id)
     inbox = _inbox(box, receipt)
     try:
         inbox.mkdir(exist_ok=True)
-        if any(inbox.glob(f"retry-{receipt.id}-*.json")):
-            raise InputError(
-                "this message lies in the inbox again already",
-                where=receipt.id,
-                fix="`prag run` takes it from there",
-            )
         path = inbox / f"retry-{receipt.id}-{stamp}.json"
         body = {"sender": receipt.sender, "text": receipt.message}
         write_whole(path, (json.dumps(body, ensure_ascii=True) + "\n").encode())
+        mark_as_retried(receipt)
     except OSError as error:
         raise StoreError(
             f"the message cannot be put into the inbox: {error.strerror}", where=str(inbox)
