@@ -162,8 +162,8 @@ def test_what_was_typed_wrongly_cannot_drive_the_terminal(prag: Prag) -> None:
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_box_that_is_not_there(prag: Prag, command: str, as_json: tuple[str, ...]) -> None:
-    question = ("hello",) if command in QUESTIONS else ()
-    said = prag(command, *question, "--box", "/nowhere/at all", *as_json).failed(2)
+    needed = ("hello",) if command in QUESTIONS else ("0123abcd",) if command == "retry" else ()
+    said = prag(command, *needed, "--box", "/nowhere/at all", *as_json).failed(2)
     assert "/nowhere/at all" in said
     assert len(said.splitlines()) == 1
 
