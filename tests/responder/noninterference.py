@@ -137,6 +137,7 @@ def _pick_up(root: Path, moment: int) -> list[str]:
         path.unlink()
         if path.stem == ASKER:
             mine.append(said)
+        (root / path.stem).mkdir(exist_ok=True)  # of an alias, that nobody else makes
         with (root / path.stem / "chat.log").open("a") as chat:
             chat.write(f"[2026-01-01 11:{moment:02}:00] me: {said}\n")
     return mine
