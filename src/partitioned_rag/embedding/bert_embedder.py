@@ -1,0 +1,137 @@
+"""Embedders that are a BERT encoder and the mean of its states, without torch.
+
+Floor: edge; light until it is used. A question is a text or two and takes numpy, which is there
+at once; chunks are many and take the fastest runtime, which has to be loaded first.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from partitioned_rag.values import Span
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from partitioned_rag.embedding.bert import Bert
+    from partitioned_rag.embedding.runtimes import Runtime
+    from partitioned_rag.embedding.tokenizer import Tokenizer
+
+    Vectors = npt.NDArray[np.float32]
+
+# [CLS] and [SEP], which stand around every text.
+_MARKER_TOKENS = 2
+
+
+class BertEmbedder:
+    """One BERT encoder. Threads may share it.
+
+    A text goes through by itself and through one thread. So its vector is the same to the bit
+    whatever it is embedded with, and an index that grew holds the vectors of one made at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str,
+        dimensions: int,
+        max_tokens: int,
+        tokenizer_file: Callable[[], Path],
+        read_weights: Callable[[], "Bert"],
+    ) -> None:
+        """Keep what is known; nothing is read.
+
+        Args:
+            name: As in `Embedder.name`.
+            version: As in `Embedder.version`.
+            dimensions: Length of a vector.
+            max_tokens: Longest input, with markers.
+            tokenizer_file: Finds its `tokenizer.json`.
+            read_weights: Finds its weights, checks them and maps them.
+        """
+        self.name = name
+        self.version = version
+        self.dimensions = dimensions
+        self.window_tokens = max_tokens - _MARKER_TOKENS
+        self._tokenizer_file = tokenizer_file
+        self._read_weights = read_weights
+        self._loading = threading.Lock()
+        self._tokenizer: Tokenizer | None = None
+        self._bert: Bert | None = None
+        self._runtime: Runtime | None = None
+
+    def token_spans(self, text: str) -> list[Span]:
+        """Say where the model's tokens lie, as `Embedder.token_spans` says."""
+        return self._open_tokenizer().spans(text)
+
+    def embed_chunks(self, texts: Sequence[str]) -> "Vectors":
+        """Embed texts of one partition, as `Embedder.embed_chunks` says."""
+        import numpy as np
+
+        from partitioned_rag.embedding.bert import vector_of  # noqa: PLC0415
+
+        rows = self._rows(texts)
+        vectors = np.empty((len(rows), self.dimensions), dtype=np.float32)
+        if not rows:
+            return vectors
+        bert, runtime = self._open_runtime()
+
+        def embed(row: int) -> None:
+            vectors[row] = vector_of(rows[row], bert=bert, layers=runtime.layers)
+
+        # The longest first, so that no thread is left with one while the others are done.
+        longest_first = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
+        with ThreadPoolExecutor(runtime.workers) as threads:
+            for _ in threads.map(embed, longest_first):
+                pass
+        return vectors
+
+    def embed_question(self, text: str) -> "Vectors":
+        """Embed one question, as `Embedder.embed_question` says."""
+        import numpy as np
+
+        from partitioned_rag.embedding.bert import vector_of  # noqa: PLC0415
+        from partitioned_rag.embedding.bert_numpy import numpy_layers  # noqa: PLC0415
+        from partitioned_rag.embedding.parts import mean_direction, parts_of  # noqa: PLC0415
+
+        parts = parts_of(text, token_spans=self.token_spans, window_tokens=self.window_tokens)
+        bert = self._open_weights()
+        layers = numpy_layers(bert)
+        vectors = [vector_of(row, bert=bert, layers=layers) for row in self._rows(parts)]
+        return mean_direction(np.stack(vectors), [len(part) for part in parts])
+
+    def _rows(self, texts: Sequence[str]) -> list[Sequence[int]]:
+        tokenizer = self._open_tokenizer()
+        rows = [tokenizer.ids(text) for text in texts]
+        if any(len(row) > self.window_tokens + _MARKER_TOKENS for row in rows):
+            raise ValueError(f"a text has more than {self.window_tokens} tokens")
+        return rows
+
+    def _open_tokenizer(self) -> "Tokenizer":
+        with self._loading:
+            if self._tokenizer is None:
+                # A door: it brings the `tokenizers` library.
+                from partitioned_rag.embedding.tokenizer import Tokenizer  # noqa: PLC0415
+
+                self._tokenizer = Tokenizer(self._tokenizer_file())
+            return self._tokenizer
+
+    def _open_weights(self) -> "Bert":
+        with self._loading:
+            if self._bert is None:
+                self._bert = self._read_weights()
+            return self._bert
+
+    def _open_runtime(self) -> "tuple[Bert, Runtime]":
+        bert = self._open_weights()
+        with self._loading:
+            if self._runtime is None:
+                # A door: it brings a runtime's library.
+                from partitioned_rag.embedding.runtimes import open_runtime  # noqa: PLC0415
+
+                self._runtime = open_runtime(bert)
+            return bert, self._runtime

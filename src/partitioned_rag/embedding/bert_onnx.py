@@ -1,0 +1,100 @@
+"""The layers of a BERT encoder through ONNX Runtime, built in memory from the weights themselves.
+
+Floor: edge; the home of onnxruntime and a home of numpy. There is no
+converted file that could be stale, half written or another one: what was verified is what is
+computed with.
+"""
+
+import os
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from partitioned_rag.embedding.bert import Bert, Layer, Linear, Norm
+from partitioned_rag.embedding.onnx_graph import FUSED, Graph
+
+if TYPE_CHECKING:
+    from partitioned_rag.embedding.bert import Floats, Layers
+
+# Set to 1, it keeps the library from writing an id for this machine and from calling home.
+_OPT_OUT = "ORT_DISABLE_TELEMETRY"
+_GIVEN = "given"
+_ERRORS_ONLY = 3
+
+
+def onnx_layers(bert: Bert) -> "Layers":
+    """Load the layers of some weights; threads may call them at once.
+
+    Each call is one thread's work: so the order of its sums, and with it each bit of the outcome,
+    follows from the text alone.
+
+    Raises:
+        Exception: ONNX Runtime cannot do it on this machine; its errors have no base of their own.
+    """
+    onnxruntime = _without_telemetry()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    session = onnxruntime.InferenceSession(
+        _model(bert), options, providers=["CPUExecutionProvider"]
+    )
+
+    def layers(states: "Floats") -> "Floats":
+        return np.asarray(session.run(None, {_GIVEN: states[np.newaxis]})[0][0])
+
+    return layers
+
+
+def _without_telemetry() -> ModuleType:
+    """Import the library, which decides whether to tell its maker of us as soon as it is loaded."""
+    before = os.environ.get(_OPT_OUT)
+    os.environ[_OPT_OUT] = "1"
+    try:
+        library = import_module("onnxruntime")
+    finally:
+        if before is None:
+            del os.environ[_OPT_OUT]
+        else:
+            os.environ[_OPT_OUT] = before
+    # What Windows has instead.
+    library.disable_telemetry_events()
+    return library
+
+
+def _model(bert: Bert) -> bytes:
+    graph = Graph()
+    states = _GIVEN
+    for layer in bert.layers:
+        attended = _product(graph, _attention(graph, states, layer, bert.heads), layer.attended)
+        weights = (layer.attended_norm, layer.attended.bias)
+        states = _added_and_normalised(graph, attended, states, *weights, epsilon=bert.epsilon)
+        widened = _product(graph, states, layer.widen)
+        curved = graph.node("BiasGelu", widened, graph.weight(layer.widen.bias), domain=FUSED)
+        narrowed = _product(graph, curved, layer.narrow)
+        weights = (layer.narrow_norm, layer.narrow.bias)
+        states = _added_and_normalised(graph, narrowed, states, *weights, epsilon=bert.epsilon)
+    return graph.model(_GIVEN, states, shape=(1, "tokens", bert.width))
+
+
+def _attention(graph: Graph, states: str, layer: Layer, heads: int) -> str:
+    three = (layer.query, layer.key, layer.value)
+    weight = graph.weight(np.concatenate([linear.weight for linear in three]).T)
+    bias = graph.weight(np.concatenate([linear.bias for linear in three]))
+    return graph.node("Attention", states, weight, bias, domain=FUSED, num_heads=heads)
+
+
+def _product(graph: Graph, states: str, linear: Linear) -> str:
+    """Multiply only: what is added is part of the step that follows."""
+    return graph.node("MatMul", states, graph.weight(linear.weight.T))
+
+
+def _added_and_normalised(
+    graph: Graph, made: str, states: str, norm: Norm, bias: "Floats", *, epsilon: float
+) -> str:
+    weights = (graph.weight(each) for each in (norm.scale, norm.shift, bias))
+    return graph.node(
+        "SkipLayerNormalization", made, states, *weights, domain=FUSED, epsilon=epsilon
+    )

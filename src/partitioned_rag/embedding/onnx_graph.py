@@ -1,0 +1,110 @@
+"""Writes an ONNX model: its nodes and float32 weights in protobuf's wire format.
+
+Floor: edge; a home of numpy. The `onnx` package would bring a compiler of protobuf schemas for
+what are a few nested records. Numbers of fields are those of `onnx.proto`, whose format version 8
+is.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+_FORMAT_VERSION = 8
+_OPERATORS_VERSION = 17
+# Operators of ONNX Runtime itself, which do in one what takes several of the standard ones.
+FUSED = "com.microsoft"
+_VARINT, _BYTES, _FLOAT32 = 0, 2, 5
+_MORE = 0x80
+_TYPE_FLOAT32, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT = 1, 1, 2
+
+
+class Graph:
+    """A graph under construction, in the order in which it is computed."""
+
+    def __init__(self) -> None:
+        self._nodes: list[bytes] = []
+        self._weights: list[bytes] = []
+
+    def weight(self, values: "Floats") -> str:
+        """Add an array that is part of the model; gives its name."""
+        name = f"w{len(self._weights)}"
+        dims = b"".join(_number(1, size) for size in values.shape)
+        little_endian = np.ascontiguousarray(values, dtype="<f4").tobytes()
+        described = _number(2, _TYPE_FLOAT32) + _nested(8, name.encode())
+        self._weights.append(dims + described + _nested(9, little_endian))
+        return name
+
+    def node(self, operator: str, *inputs: str, domain: str = "", **attributes: float | int) -> str:
+        """Add a step; gives the name of its outcome."""
+        name = f"n{len(self._nodes)}"
+        parts = [_nested(1, each.encode()) for each in inputs]
+        parts += [_nested(2, name.encode()), _nested(4, operator.encode())]
+        parts += [_nested(5, _attribute(key, value)) for key, value in attributes.items()]
+        parts.append(_nested(7, domain.encode()))
+        self._nodes.append(b"".join(parts))
+        return name
+
+    def model(self, given: str, outcome: str, *, shape: Sequence[int | str]) -> bytes:
+        """Close the graph.
+
+        Args:
+            given: Name of the input.
+            outcome: Name of the output, which has the same shape.
+            shape: Sizes, or names of what is known later.
+        """
+        graph = b"".join(
+            (
+                *(_nested(1, node) for node in self._nodes),
+                _nested(2, b"graph"),
+                *(_nested(5, weight) for weight in self._weights),
+                _nested(11, _named_shape(given, shape)),
+                _nested(12, _named_shape(outcome, shape)),
+            )
+        )
+        standard = _nested(1, b"") + _number(2, _OPERATORS_VERSION)
+        fused = _nested(1, FUSED.encode()) + _number(2, 1)
+        operators = _nested(8, standard) + _nested(8, fused)
+        return _number(1, _FORMAT_VERSION) + operators + _nested(7, graph)
+
+
+def _named_shape(name: str, shape: Sequence[int | str]) -> bytes:
+    sizes = (
+        _number(1, size) if isinstance(size, int) else _nested(2, size.encode()) for size in shape
+    )
+    dims = b"".join(_nested(1, size) for size in sizes)
+    tensor = _number(1, _TYPE_FLOAT32) + _nested(2, dims)
+    return _nested(1, name.encode()) + _nested(2, _nested(1, tensor))
+
+
+def _attribute(name: str, value: float) -> bytes:
+    if isinstance(value, int):
+        said = _number(3, value) + _number(20, _ATTRIBUTE_INT)
+    else:
+        said = _varint(2 << 3 | _FLOAT32) + struct.pack("<f", value)
+        said += _number(20, _ATTRIBUTE_FLOAT)
+    return _nested(1, name.encode()) + said
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3 | _VARINT) + _varint(value)
+
+
+def _nested(field: int, content: bytes) -> bytes:
+    return _varint(field << 3 | _BYTES) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    found = bytearray()
+    while value >= _MORE:
+        found.append(value % _MORE | _MORE)
+        value //= _MORE
+    found.append(value)
+    return bytes(found)
