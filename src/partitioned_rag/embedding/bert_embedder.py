@@ -4,6 +4,7 @@ Floor: edge; light until it is used. A question is a text or two and takes numpy
 at once; chunks are many and take the fastest runtime, which has to be loaded first.
 """
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +86,7 @@ class BertEmbedder:
 
         # The longest first, so that no thread is left with one while the others are done.
         longest_first = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
-        with ThreadPoolExecutor(runtime.workers) as threads:
+        with ThreadPoolExecutor(_cores()) as threads:
             for _ in threads.map(embed, longest_first):
                 pass
         return vectors
@@ -135,3 +136,9 @@ class BertEmbedder:
 
                 self._runtime = open_runtime(bert)
             return bert, self._runtime
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -5,7 +5,6 @@ both may lie in one partition, and which one it was is no part of an embedder's 
 """
 
 import logging
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,13 +30,11 @@ class Runtime:
 
     Attributes:
         name: As shown by `prag status`.
-        layers: What it computes.
-        workers: How many threads may call it at once with gain.
+        layers: What it computes, each call in one thread.
     """
 
     name: str
     layers: "Layers"
-    workers: int
 
 
 def open_runtime(bert: Bert) -> Runtime:
@@ -51,9 +48,8 @@ def open_runtime(bert: Bert) -> Runtime:
     # Whatever is wrong with a library that is here for speed alone, there is another way.
     except Exception as error:  # noqa: BLE001
         log.warning("ONNX Runtime cannot be used here, so embedding is slower: %s", error)
-        # Its matrix products take all cores by themselves.
-        return Runtime(name="numpy", layers=numpy_layers(bert), workers=1)
-    return Runtime(name="onnxruntime", layers=layers, workers=_cores())
+        return Runtime(name="numpy", layers=numpy_layers(bert))
+    return Runtime(name="onnxruntime", layers=layers)
 
 
 def _try_out(layers: "Layers", bert: Bert) -> None:
@@ -64,9 +60,3 @@ def _try_out(layers: "Layers", bert: Bert) -> None:
         # Written so that what is no number fails.
         if not np.abs(found - expected).max() <= TOLERANCE:
             raise ValueError("its vectors are wrong")
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
