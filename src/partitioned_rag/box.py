@@ -439,6 +439,7 @@ class OMBox:
             skipped=skipped,
             embedder=self._embedder.name,
             embedder_version=version,
+            embedder_runtime=self._embedder.runtime,
             index_bytes=self._index.size_bytes(),
             contacts_error=self._contacts_error(),
         )

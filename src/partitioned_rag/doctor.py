@@ -119,9 +119,12 @@ def _is_open_to_others(path: Path) -> bool:
 def _of_embedder(embedder: Embedder) -> Finding:
     try:
         embedder.embed_question("Is anybody there?")
+        # Chunks may be the work of another library, which only now has to show that it is right.
+        embedder.embed_chunks(["Here I am."])
     except (EmbedderError, OllamaError) as error:
         return _finding(error, subject="embedder")
-    return _ok("embedder", f"{embedder.name} ({embedder.version}), {embedder.dimensions} numbers")
+    told = f"{embedder.name} ({embedder.version}, {embedder.runtime})"
+    return _ok("embedder", f"{told}, {embedder.dimensions} numbers")
 
 
 # ---------------------------------------------------------------- the model

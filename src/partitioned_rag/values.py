@@ -302,6 +302,7 @@ class BoxStatus:
 
     Attributes:
         skipped: As in `IndexReport`.
+        embedder_runtime: What computes vectors on this machine.
         index_bytes: What the index takes on disk.
         contacts_error: As in `IndexReport`.
     """
@@ -312,6 +313,7 @@ class BoxStatus:
     skipped: tuple[Skip, ...]
     embedder: str
     embedder_version: str
+    embedder_runtime: str
     index_bytes: int
     contacts_error: str = ""
 

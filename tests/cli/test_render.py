@@ -160,6 +160,7 @@ def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str)
                 skipped=(skip,),
                 embedder=name,
                 embedder_version=text,
+                embedder_runtime=text,
                 index_bytes=10**9,
             ),
             ollama=text,
@@ -255,11 +256,13 @@ def test_pending_files_are_said_with_what_to_do() -> None:
         skipped=(),
         embedder="hashing",
         embedder_version="1",
+        embedder_runtime="numpy",
         index_bytes=2_500_000,
     )
     shown = render.status(found, ollama="not running", width=WIDTH)
     assert "1 file to bring up to date: `prag index` does" in shown
     assert "/b/.prag (2.5 MB)" in shown
+    assert "hashing (1, numpy)" in shown
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line}
     assert rows["public"] == ["1", "1", "1", "0", "3", "7"]
 

@@ -184,6 +184,7 @@ def test_status() -> None:
         skipped=(SKIP,),
         embedder="hashing",
         embedder_version="v1",
+        embedder_runtime="numpy",
         index_bytes=4,
         contacts_error="line 7",
     )
@@ -193,6 +194,7 @@ def test_status() -> None:
         "index": "/index",
         "embedder": "hashing",
         "embedder_version": "v1",
+        "embedder_runtime": "numpy",
         "index_bytes": 4,
         "partitions": [
             {
@@ -262,6 +264,7 @@ def test_an_ollama_that_does_not_answer_is_not_running() -> None:
         skipped=(),
         embedder="hashing",
         embedder_version="v1",
+        embedder_runtime="numpy",
         index_bytes=0,
     )
     shape = shapes.status(found, host="http://h:1", version=None, models=(), problem="refused")

@@ -15,12 +15,13 @@ def test_the_contract(prag: Prag, folder: Path) -> None:
     (folder / "public" / "new.txt").write_text("new\n")
     result = prag("status", "--json").json()
     assert set(result) == {
-        *("box", "index", "embedder", "embedder_version", "index_bytes", "contacts_error"),
-        *("partitions", "skipped", "ollama"),
+        *("box", "index", "embedder", "embedder_version", "embedder_runtime"),
+        *("index_bytes", "contacts_error", "partitions", "skipped", "ollama"),
     }
     assert result["box"] == str(folder)
     assert result["index"] == str(folder / ".prag")
     assert result["embedder"] == "hashing"
+    assert result["embedder_runtime"] == "numpy"
     assert cast("int", result["index_bytes"]) > 0
     rows = {str(row["id"]): row for row in cast("Rows", result["partitions"])}
     assert list(rows) == ["public", PHONE, FRIEND]

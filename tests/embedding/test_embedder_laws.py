@@ -206,6 +206,7 @@ def test_opening_it_again_gives_the_same_name_version_and_vectors(
 ) -> None:
     with ExitStack() as stack:
         again = EMBEDDERS[kind](stack)
+        assert again.runtime == embedder.runtime != ""
         assert (again.name, again.version, again.dimensions, again.window_tokens) == (
             embedder.name,
             embedder.version,

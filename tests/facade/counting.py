@@ -28,6 +28,10 @@ class CountingEmbedder:
         return self._inner.version
 
     @property
+    def runtime(self) -> str:
+        return self._inner.runtime
+
+    @property
     def dimensions(self) -> int:
         return self._inner.dimensions
 

@@ -180,11 +180,11 @@ def index(report: IndexReport, *, width: int) -> str:
 
 def status(found: BoxStatus, *, ollama: str, width: int) -> str:
     """Say what a box holds, where its index is and whether it is up to date."""
-    version = found.embedder_version
+    told = ", ".join(filter(None, (found.embedder_version, found.embedder_runtime)))
     facts = {
         "box": found.box,
         "index": f"{found.index} ({size(found.index_bytes)})",
-        "embedder": f"{found.embedder} ({version})" if version else found.embedder,
+        "embedder": f"{found.embedder} ({told})" if told else found.embedder,
         "ollama": ollama,
     }
     lines = [*_facts(facts, width=width), ""]

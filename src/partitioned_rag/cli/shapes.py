@@ -125,6 +125,7 @@ def status(
         "index": found.index,
         "embedder": found.embedder,
         "embedder_version": found.embedder_version,
+        "embedder_runtime": found.embedder_runtime,
         "index_bytes": found.index_bytes,
         "partitions": [_partition_status(each) for each in found.partitions],
         "skipped": _skips(found.skipped),

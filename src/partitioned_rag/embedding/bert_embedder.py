@@ -65,6 +65,11 @@ class BertEmbedder:
         self._bert: Bert | None = None
         self._runtime: Runtime | None = None
 
+    @property
+    def runtime(self) -> str:
+        """What computes the chunks' vectors, as `Embedder.runtime` says."""
+        return self._runtime.name if self._runtime else "onnxruntime"
+
     def token_spans(self, text: str) -> list[Span]:
         """Say where the model's tokens lie, as `Embedder.token_spans` says."""
         return self._open_tokenizer().spans(text)

@@ -34,6 +34,14 @@ class Embedder(Protocol):
         ...
 
     @property
+    def runtime(self) -> str:
+        """What computes the vectors on this machine, as shown by `prag status`; loads nothing.
+
+        Vectors of one version are comparable whatever computed them.
+        """
+        ...
+
+    @property
     def dimensions(self) -> int:
         """Length of a vector; known without loading the weights."""
         ...

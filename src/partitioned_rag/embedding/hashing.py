@@ -40,6 +40,7 @@ class HashingEmbedder:
 
     name = "hashing"
     version = "1"
+    runtime = "numpy"
     dimensions = _DIMENSIONS
     window_tokens = 128
 

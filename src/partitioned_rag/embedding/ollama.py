@@ -44,6 +44,8 @@ class OllamaEmbedder:
     in the same unit: so few that their bytes, each a token of its own at worst, fit the model.
     """
 
+    runtime = "ollama"
+
     def __init__(self, model: str, *, host: str | None) -> None:
         """Keep the names; the server is asked at first use.
 

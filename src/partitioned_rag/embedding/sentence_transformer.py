@@ -29,6 +29,8 @@ _PROBE = "Été 2025: don't forget İSTANBUL, ﬁve 日本語 한국어 & naïve
 class SentenceTransformerEmbedder:
     """One sentence-transformers model in a folder. Threads may share it."""
 
+    runtime = "torch"
+
     def __init__(
         self,
         name: str,
