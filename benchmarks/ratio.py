@@ -33,7 +33,11 @@ def ratios(
     Returns:
         The median, lowest and highest of `ours / theirs`, and the medians of the two figures.
     """
-    pairs = [(ours(), theirs()) for _ in range(runs + 1)][1:]
+    return compared([(ours(), theirs()) for _ in range(runs + 1)][1:])
+
+
+def compared(pairs: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Compare figures pair by pair, as `ratios` does."""
     quotients = [a / b for a, b in pairs]
     return {
         "ratio_median": statistics.median(quotients),
@@ -41,7 +45,7 @@ def ratios(
         "ratio_max": max(quotients),
         "ours_median": statistics.median(a for a, _ in pairs),
         "theirs_median": statistics.median(b for _, b in pairs),
-        "runs": runs,
+        "runs": len(pairs),
     }
 
 

@@ -108,7 +108,7 @@ def full_index(folder: Path) -> dict[str, float]:
     """Index chunks/s on MiniLM, against sentence-transformers' own encode of the same chunks."""
     box_folder = make_box(folder / "full", files=60, paragraphs=10)
     embedder = open_embedder(DEFAULT_EMBEDDER)
-    embedder.embed_question("load the weights before the clock starts")
+    embedder.embed_chunks(["load the weights before the clock starts"])
     with OMBox(box_folder, embedder, index=folder / "full-index") as box:
         report = box.index().partitions[0]
     texts = all_chunks(box_folder, embedder)
@@ -142,7 +142,7 @@ def plain_loop(folder: Path) -> dict[str, float]:
     box_folder = make_box(folder / "loop", files=files, paragraphs=10)
     paths = sorted(path for path in (box_folder / "public").rglob("*") if path.is_file())
     embedder = open_embedder(DEFAULT_EMBEDDER)
-    embedder.embed_question("load the weights before the clock starts")
+    embedder.embed_chunks(["load the weights before the clock starts"])
     model = SentenceTransformer(str(packaged_folder()), device="cpu")
 
     def ours() -> float:
