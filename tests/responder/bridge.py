@@ -41,6 +41,7 @@ class Bridge:
         self.ledger = ledger
         self.rng = rng
         self.sent = 0
+        self.last_ms = 0
         for name in ("inbox", "outbox", "public"):
             (box / name).mkdir(parents=True, exist_ok=True)
 
@@ -54,7 +55,7 @@ class Bridge:
         """
         sender = "".join(each for each in jid.partition("@")[0] if each in "0123456789")
         self.chat(sender, "them", text)
-        now_ms = time.time_ns() // 1_000_000
+        self.last_ms = now_ms = time.time_ns() // 1_000_000
         body = json.dumps({"sender": sender, "text": text, "ts": now_ms})
         torn_at = self.rng.randrange(len(body))
         with (self.box / "inbox" / f"{sender}_{now_ms}.json").open("w", encoding="utf-8") as file:
@@ -106,15 +107,13 @@ class Traffic:
         self.options = options
         self.jids = [f"1555010{n:04}@{SERVER}" for n in range(options.contacts)]
         self.asked = 0
-        self.last_ms = 0
 
     def write(self) -> None:
         """Have somebody write."""
         # Two messages of one sender within a millisecond get the same name, and the second replaces
         # the first. That is the bridge's fault, and nobody types that fast.
-        while time.time_ns() // 1_000_000 <= self.last_ms:
+        while time.time_ns() // 1_000_000 <= self.bridge.last_ms:
             time.sleep(0.001)
-        self.last_ms = time.time_ns() // 1_000_000
         jid = self.rng.choice(self.jids)
         if self.rng.random() < self.options.chatter:
             self.bridge.receive(jid, CHATTER, word="")
