@@ -3,7 +3,8 @@
 `python benchmarks/responder.py [PART [NUMBER]]`; without a part all of them, some half an hour.
 
     traffic [SECONDS]     60: ten messages a second from twenty contacts, through a bridge that
-                          looks every two seconds; the model thinks for 20 ms (`--embedder NAME`)
+                          looks every two seconds; the model thinks for 20 ms. `--rate` for a
+                          machine that has other things to do, `--embedder` for another one
     kills [KILLS]         1,000: SIGKILL at random instants, while people write and sources go
     idle [SECONDS]        60: nothing happens
     many [MESSAGES]       10,000: a quarter of them questions, to a model that answers at once
@@ -44,6 +45,7 @@ from tests.responder.side_by_side import (
 
 NAME = "responder"
 CONTACTS = 20
+RATE = 10.0
 THINKS_S = 0.02
 PATIENCE_S = 900.0
 EMBEDDER = "hashing"
@@ -84,7 +86,7 @@ class Model:
         return sum(max(0.0, min(end, to) - max(begin, since)) for since, to in self.busy)
 
 
-def traffic(seconds: int, embedder: str) -> Answers:
+def traffic(seconds: int, embedder: str, rate: float) -> Answers:
     """Let people write, and set out where the time went."""
     model = Model(THINKS_S)
     with tempfile.TemporaryDirectory() as folder, OllamaDouble(answer=model.answer) as double:
@@ -92,7 +94,7 @@ def traffic(seconds: int, embedder: str) -> Answers:
         root = make_box(Path(folder) / "OMBox", contacts=CONTACTS)
         fill(root, files=30, paragraphs=8)
         entries = Path(folder) / "ledger"
-        options = ("--contacts", str(CONTACTS), "--rate", "10", "--seconds", str(seconds))
+        options = ("--contacts", str(CONTACTS), "--rate", str(rate), "--seconds", str(seconds))
         with answering(root, double.host, embedder=embedder) as process:
             warm_up(root, Path(folder) / "warm", process.pid, double)
             model.busy.clear()
@@ -106,7 +108,9 @@ def traffic(seconds: int, embedder: str) -> Answers:
             for receipt in receipts(root)
         ]
     own, whole, behind = where_time_went(kept, model)
-    label = "traffic" if embedder == EMBEDDER else f"traffic, {embedder}"
+    label = ", ".join(
+        ["traffic"] + [embedder] * (embedder != EMBEDDER) + [f"{rate:g} a second"] * (rate != RATE)
+    )
     return {
         f"{label}: questions in {seconds} s": len(kept.asked),
         f"{label}: lost, doubled, misdirected or out of order": len(faults),
@@ -330,9 +334,10 @@ def main() -> None:
     parser.add_argument("part", nargs="?")
     parser.add_argument("number", nargs="?", type=int)
     parser.add_argument("--embedder", default=EMBEDDER)
+    parser.add_argument("--rate", type=float, default=RATE)
     chosen = parser.parse_args()
     parts: dict[str, tuple[Callable[[int], Answers], int]] = {
-        "traffic": (lambda seconds: traffic(seconds, chosen.embedder), 60),
+        "traffic": (lambda seconds: traffic(seconds, chosen.embedder, chosen.rate), 60),
         "kills": (kills, 1_000),
         "idle": (idle, 60),
         "many": (many, 10_000),
