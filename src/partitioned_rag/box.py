@@ -173,7 +173,6 @@ class OMBox:
         Raises:
             BoxError: The folder cannot be read.
         """
-        self._survey()  # a box that is not there must not be made by making its index
         self._index.prepare()
         # In this order: what is kept for a folder that has just been made is not taken for gone.
         indexed = list(self._indexed())

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from partitioned_rag import chunking
 from partitioned_rag.durable import remove_folder
 from partitioned_rag.embedding.embedder import Embedder
-from partitioned_rag.errors import BoxError, StoreError
+from partitioned_rag.errors import StoreError
+from partitioned_rag.place import is_gone
 from partitioned_rag.sources import chatlog, registry
 from partitioned_rag.sources.registry import Readers
 from partitioned_rag.sources.scan import scan, stamp_of
@@ -429,11 +430,7 @@ class Partition:
                 raise ValueError("a partition cannot be asked by what it calls back")
             if not self._folder.parent.is_dir():
                 # Not a folder that was deleted: the disk that it is on is not there.
-                raise BoxError(
-                    "the OMBox is gone",
-                    where=str(self._folder.parent),
-                    fix="see that its disk is there, or open it where it is now",
-                )
+                raise is_gone(self._folder.parent)
             self._is_in_use = True
             try:
                 with hold(self._index_folder, waiting=self._say_waiting):

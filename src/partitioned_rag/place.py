@@ -77,11 +77,7 @@ class IndexFolder:
         """
         if not self._box.is_dir():
             # Not to be made by making its index: its disk may be back in a moment.
-            raise BoxError(
-                "the OMBox is gone",
-                where=str(self._box),
-                fix="see that its disk is there, or open it where it is now",
-            )
+            raise is_gone(self._box)
         self.check()
         owner = self.path / OWNER
         try:
@@ -186,6 +182,15 @@ def cannot_be_read(box: Path, error: OSError) -> BoxError:
         f"the OMBox cannot be read: {error.strerror}",
         where=str(box),
         fix="see that it exists and that you may read it",
+    )
+
+
+def is_gone(box: Path) -> BoxError:
+    """Make the error for a box that was there and is not now."""
+    return BoxError(
+        "the OMBox is gone",
+        where=str(box),
+        fix="see that its disk is there, or open it where it is now",
     )
 
 

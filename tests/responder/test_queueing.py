@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,6 @@ from partitioned_rag.responder.queue import Queue, State
 from tests.ollama_double import Exchange as Chat
 from tests.ollama_double import Fault, OllamaDouble
 from tests.responder.test_round_trip import ASKER, OTHER, Told, drop, outbox, receipts, rendered
-
-
-@pytest.fixture
-def double() -> Iterator[OllamaDouble]:
-    with OllamaDouble() as server:
-        yield server
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for name in ("public", "inbox", "outbox"):
-        (tmp_path / "OMBox" / name).mkdir(parents=True)
-    (tmp_path / "OMBox" / "public" / "tide.txt").write_text("The tide turns at noon.\n")
-    return tmp_path / "OMBox"
 
 
 def drain(root: Path, double: OllamaDouble, **options: object) -> Told:

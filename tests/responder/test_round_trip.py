@@ -15,20 +15,6 @@ from tests.ollama_double import Exchange, Fault, OllamaDouble
 ASKER, OTHER = "15550100001", "15550100002"
 
 
-@pytest.fixture
-def double() -> Iterator[OllamaDouble]:
-    with OllamaDouble() as server:
-        yield server
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for name in ("public", "inbox", "outbox"):
-        (tmp_path / "OMBox" / name).mkdir(parents=True)
-    (tmp_path / "OMBox" / "public" / "tide.txt").write_text("The tide turns at noon.\n")
-    return tmp_path / "OMBox"
-
-
 def drop(root: Path, sender: str, text: str, n: int = 1, *, age_s: float = 60) -> Path:
     """Do what the bridge does: first the chat, then the inbox."""
     (root / sender).mkdir(exist_ok=True)

@@ -23,20 +23,6 @@ T = TypeVar("T")
 PATIENCE_S = 60
 
 
-@pytest.fixture
-def double() -> Iterator[OllamaDouble]:
-    with OllamaDouble() as server:
-        yield server
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for name in ("public", "inbox", "outbox"):
-        (tmp_path / "OMBox" / name).mkdir(parents=True)
-    (tmp_path / "OMBox" / "public" / "tide.txt").write_text("The tide turns at noon.\n")
-    return tmp_path / "OMBox"
-
-
 class Signals(Observer):
     """Lets a test wait for what is told."""
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,20 +17,6 @@ from tests.ollama_double import Fault, OllamaDouble
 from tests.responder.test_queueing import drain, queue_of, take
 from tests.responder.test_round_trip import ASKER, OTHER, drop, outbox, receipts
 from tests.responder.test_running import Running
-
-
-@pytest.fixture
-def double() -> Iterator[OllamaDouble]:
-    with OllamaDouble() as server:
-        yield server
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for name in ("public", "inbox", "outbox"):
-        (tmp_path / "OMBox" / name).mkdir(parents=True)
-    (tmp_path / "OMBox" / "public" / "tide.txt").write_text("The tide turns at noon.\n")
-    return tmp_path / "OMBox"
 
 
 def kept(root: Path, contact: str) -> Path:

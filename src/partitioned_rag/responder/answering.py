@@ -11,7 +11,6 @@ Floor: street. The order is the promise; a crash between any two of them:
     receipt, delivered       │ done
 """
 
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -27,8 +26,6 @@ from partitioned_rag.responder.queue import Queued, State
 from partitioned_rag.responder.queues import Queues, per_hour
 from partitioned_rag.values import Correspondent, Reply
 from partitioned_rag.view import View
-
-log = logging.getLogger(__name__)
 
 MAX_AGE_S = 6 * 3600.0
 TOO_OLD = "it is too old to be answered"
@@ -211,7 +208,7 @@ class Answering:
     def _notice(self, contact: str, message: Queued) -> Thought:
         who = self._box.correspondent(message.sender)
         limit = per_hour(who)
-        minutes = max(1, math.ceil(self._wait_s(contact, who) / 60))
+        minutes = max(1, math.ceil(self._queues.wait_s(contact, who) / 60))
         answers = f"{limit} answers" if limit > 1 else "one answer"
         text = (
             f"That is {answers} within an hour, and I do not give more. I go on in {minutes} min."
@@ -219,19 +216,13 @@ class Answering:
         receipt = receipts.of_notice(message, contact, f"more than {limit} messages an hour")
         return Thought(text=text, receipt=receipt, stands=lambda: True)
 
-    def _wait_s(self, contact: str, who: Correspondent) -> float:
-        """Say how long a contact must wait who has had all answers of this hour."""
-        now = time.time()
-        answered = self._queues.of(contact).delivered_since(now - schedule.HOUR_S, notices=False)
-        return schedule.next_answer_at(answered, now, max_per_hour=per_hour(who)) - now
-
     def _is_past(self, contact: str, message: Queued, who: Correspondent) -> bool:
         """Say whether the time to answer is over, and if so be done with it."""
         if not (self._box.path / contact).is_dir():  # removed by the owner, with all that was said
             self._queues.of(contact).forget(message.id)
             return True
         if message.is_notice:
-            if self._wait_s(contact, who) <= 0:  # the owner has raised the limit meanwhile
+            if self._queues.wait_s(contact, who) <= 0:  # the owner has raised the limit meanwhile
                 self._queues.of(contact).forget(message.id)
                 return True
         elif schedule.is_stale(message.arrived_at, time.time(), max_age_s=self._max_age_s):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import ContactError, ContactsError
+from partitioned_rag.place import PARTITIONS
 from partitioned_rag.responder import schedule
 from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.queue import QUEUE, Queue, Queued
@@ -59,7 +60,7 @@ class Queues:
 
     def all(self) -> Iterator[tuple[str, Queue]]:
         """Give every queue there is, with its contact."""
-        partitions = self._box.prepared_index() / "partitions"
+        partitions = self._box.prepared_index() / PARTITIONS
         for path in sorted(partitions.glob(f"*/{QUEUE}")):
             try:
                 yield path.parent.name, self.of(path.parent.name)
@@ -107,21 +108,27 @@ class Queues:
         is_due = head.not_before <= now or head.not_before > now + schedule.LONGEST_PAUSE_S
         not_before = now if is_due else head.not_before
         if not head.is_notice:
-            free_at = schedule.next_answer_at(
-                queue.delivered_since(now - schedule.HOUR_S, notices=False),
-                now,
-                max_per_hour=per_hour(who),
-            )
-            if free_at > now:
+            wait_s = self.wait_s(contact, who)
+            if wait_s > 0:
                 if self._tells_to_wait(queue, head, now):
                     self.look(contact)
                     return
-                not_before = max(not_before, free_at)
+                not_before = max(not_before, now + wait_s)
         self._heads[contact] = _Head(
             exchange=head.exchange,
             address=who.address if who else head.sender,
             due_at=time.monotonic() + not_before - now,
         )
+
+    def wait_s(self, contact: str, who: Correspondent | None) -> float:
+        """Say how long a contact must wait who has had all answers of this hour; 0 if need not.
+
+        Raises:
+            StoreError: The queue cannot be read.
+        """
+        now = time.time()
+        answered = self.of(contact).delivered_since(now - schedule.HOUR_S, notices=False)
+        return schedule.next_answer_at(answered, now, max_per_hour=per_hour(who)) - now
 
     def next(self, last: str | None, *, but: Collection[str]) -> str | None:
         """Say whose message can be answered now.
