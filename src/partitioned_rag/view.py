@@ -5,6 +5,7 @@ the address of the model's server, and nothing that holds more.
 """
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -24,7 +25,16 @@ from partitioned_rag.prompt.packing import pack
 from partitioned_rag.reply import answer, gather
 from partitioned_rag.search import check_question, everything, search, stand
 from partitioned_rag.summary import summaries_stand, told
-from partitioned_rag.values import Audience, Hit, Names, OmitReason, PartitionId, Prompt, Reply
+from partitioned_rag.values import (
+    Audience,
+    Hit,
+    Names,
+    OmitReason,
+    PartitionId,
+    Prompt,
+    Reply,
+    Skip,
+)
 
 if TYPE_CHECKING:
     from partitioned_rag.ollama_api import ChatPart, Ollama
@@ -118,6 +128,37 @@ class View:
         if k < 1:
             raise ValueError("k must be at least 1")
         return search(question, self._partitions, self._embedder, k=k)
+
+    def everything(self) -> list[Hit]:
+        """Give all that this audience may read, chunk by chunk, with no score.
+
+        The readable partitions are brought up to date with their folders first.
+
+        Returns:
+            The chunks, the contact's own partition first, each in the order of its sources.
+
+        Raises:
+            StoreError, EmbedderError: As `search`.
+            StaleSourcesError: Sources kept changing while they were read.
+        """
+        chunks = everything(self._partitions, at_most_chars=sys.maxsize)
+        if chunks is None:
+            raise StaleSourcesError("the files kept changing while they were read", fix="try again")
+        return chunks
+
+    def skipped(self) -> tuple[Skip, ...]:
+        """List the files of what this audience may read that stand in no answer, and why.
+
+        As of the last time that the partitions were brought up to date; changes nothing.
+
+        Raises:
+            StoreError: An index cannot be read.
+        """
+        return tuple(
+            skip
+            for each in self._partitions.values()
+            for skip in each.status(whole_tokens=sys.maxsize).skipped
+        )
 
     def prompt(
         self, question: str, *, model: str | None = None, budget: int | None = None
