@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from partitioned_rag.evaluation.scoring import Question
 from tests.worlds import Append, Delete, Edit, Move, Round, Touch, World, Write, after
 
 PUBLIC = "public"
@@ -95,6 +96,25 @@ def paths_in(partition: str) -> st.SearchStrategy[str]:
     """Draw the path of a file. No name is now that of a file and now that of a folder."""
     folder = st.one_of(st.just(""), st.just(""), st.sampled_from(FOLDER_NAMES).map("{}/".format))
     return st.builds(f"{partition}/{{}}{{}}".format, folder, st.sampled_from(FILE_NAMES))
+
+
+def questions_of(contact: str | None) -> st.SearchStrategy[Question]:
+    """Draw what a contact is evaluated with: phrases and sources of its own, of others, of nobody.
+
+    Args:
+        contact: Who asks; None for the public at large.
+    """
+    homes = st.sampled_from([PUBLIC, contact or PUBLIC, "friend", "mallory", "oscar"])
+    return st.builds(
+        Question,
+        text=sentences(),
+        contact=st.just(contact),
+        phrases=st.lists(sentences(), min_size=1, max_size=2).map(tuple),
+        sources=st.one_of(
+            st.just(()),
+            st.lists(homes.flatmap(paths_in), min_size=1, max_size=2).map(tuple),
+        ),
+    )
 
 
 # ---------------------------------------------------------------- worlds

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
         TokenizerError,
         WorkError,
     )
+    from partitioned_rag.evaluation.evaluating import evaluate, propose
+    from partitioned_rag.evaluation.questions import read_questions
+    from partitioned_rag.evaluation.scoring import (
+        Evaluation,
+        Evidence,
+        Missing,
+        Question,
+        QuestionResult,
+    )
+    from partitioned_rag.evaluation.settings import Setting
     from partitioned_rag.responder.exchange import Exchange
     from partitioned_rag.responder.observer import Observer, Outcome
     from partitioned_rag.responder.responder import Responder
@@ -74,6 +84,8 @@ __all__ = [
     "CountKind",
     "Embedder",
     "EmbedderError",
+    "Evaluation",
+    "Evidence",
     "Exchange",
     "Finding",
     "Health",
@@ -82,6 +94,7 @@ __all__ = [
     "InputError",
     "Message",
     "MessageTooLongError",
+    "Missing",
     "Names",
     "OMBox",
     "Observer",
@@ -96,9 +109,12 @@ __all__ = [
     "PragError",
     "Progress",
     "Prompt",
+    "Question",
+    "QuestionResult",
     "Reply",
     "Responder",
     "Role",
+    "Setting",
     "Skip",
     "SkipReason",
     "StaleSourcesError",
@@ -111,6 +127,9 @@ __all__ = [
     "Turn",
     "View",
     "WorkError",
+    "evaluate",
+    "propose",
+    "read_questions",
 ]
 
 # Where each name lives. They are loaded when they are first asked for, so that importing the
@@ -136,6 +155,13 @@ _HOMES = (
             "WorkError",
         ),
     ),
+    ("evaluation.evaluating", ("evaluate", "propose")),
+    ("evaluation.questions", ("read_questions",)),
+    (
+        "evaluation.scoring",
+        ("Evaluation", "Evidence", "Missing", "Question", "QuestionResult"),
+    ),
+    ("evaluation.settings", ("Setting",)),
     ("responder.exchange", ("Exchange",)),
     ("responder.observer", ("Observer", "Outcome")),
     ("responder.responder", ("Responder",)),

@@ -22,6 +22,7 @@ COMMANDS = (
     "log",
     "retry",
     "summarize",
+    "eval",
     "status",
     "doctor",
 )
@@ -138,6 +139,13 @@ def test_no_command_shows_the_help_as_wrong_usage(prag: Prag) -> None:
         ("search", "x", "-k", "many"),
         ("search", "x", "--as"),
         ("prompt", "x", "--budget", "0"),
+        ("eval",),
+        ("eval", "a", "b"),
+        ("eval", "a", "--as", "friend"),
+        ("eval", "a", "--overwrite"),
+        ("eval", "a", "--count", "3"),
+        ("eval", "--make", "--count", "0"),
+        ("eval", "--make", "--compare"),
         ("ask",),
     ],
 )
@@ -162,7 +170,8 @@ def test_what_was_typed_wrongly_cannot_drive_the_terminal(prag: Prag) -> None:
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_box_that_is_not_there(prag: Prag, command: str, as_json: tuple[str, ...]) -> None:
-    needed = ("hello",) if command in QUESTIONS else ("0123abcd",) if command == "retry" else ()
+    needed = {"retry": ("0123abcd",), "eval": ("--make",)}.get(command, ())
+    needed = ("hello",) if command in QUESTIONS else needed
     said = prag(command, *needed, "--box", "/nowhere/at all", *as_json).failed(2)
     assert "/nowhere/at all" in said
     assert len(said.splitlines()) == 1

@@ -1,11 +1,19 @@
 """The `--json` contract, key by key, on values that are not equal to each other anywhere."""
 
 import json
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partitioned_rag.cli import shapes
+from partitioned_rag.evaluation.scoring import (
+    Evaluation,
+    Evidence,
+    Missing,
+    Question,
+    QuestionResult,
+)
 from partitioned_rag.values import (
     Audience,
     BillItem,
@@ -254,6 +262,91 @@ def test_summarize() -> None:
         ],
         "seconds": 1.5,
     }
+
+
+QUESTION = Question(text="why?", contact="ada", phrases=("a", "b"), sources=("public/a",))
+QUESTION_JSON = {"question": "why?", "as": "ada", "source": ["public/a"], "phrase": ["a", "b"]}
+
+
+def test_eval() -> None:
+    result = QuestionResult(
+        question=QUESTION,
+        evidence=(
+            Evidence(phrase="a", sources=("public/a",), rank=17, missed=Missing.RANKED_LOW),
+            Evidence(
+                phrase="", sources=("public/b",), missed=Missing.SOURCE_SKIPPED, detail="empty"
+            ),
+            Evidence(phrase="c", sources=(), rank=1),
+        ),
+        recall_at=((1, 0.25), (5, 0.5)),
+        recall_within=((512, 0.75),),
+        reciprocal_rank=0.125,
+    )
+    told = Evaluation(
+        setting="mine",
+        results=(result,),
+        recall_at=((1, 0.3), (5, 0.6)),
+        recall_within=((512, 0.7),),
+        reciprocal_rank=0.2,
+        count=CountKind.ESTIMATED,
+        margin=0.15,
+    )
+    assert decoded(shapes.evaluation("/box", [told])) == {
+        "box": "/box",
+        "count": "estimated",
+        "margin": 0.15,
+        "settings": [
+            {
+                "setting": "mine",
+                "recall_at": {"1": 0.3, "5": 0.6},
+                "recall_within_tokens": {"512": 0.7},
+                "reciprocal_rank": 0.2,
+                "results": [
+                    QUESTION_JSON
+                    | {
+                        "recall_at": {"1": 0.25, "5": 0.5},
+                        "recall_within_tokens": {"512": 0.75},
+                        "reciprocal_rank": 0.125,
+                        "evidence": [
+                            {
+                                "phrase": "a",
+                                "source": ["public/a"],
+                                "rank": 17,
+                                "missed": "ranked low",
+                                "detail": "",
+                            },
+                            {
+                                "phrase": None,
+                                "source": ["public/b"],
+                                "rank": None,
+                                "missed": "source skipped",
+                                "detail": "empty",
+                            },
+                            {
+                                "phrase": "c",
+                                "source": [],
+                                "rank": 1,
+                                "missed": None,
+                                "detail": "",
+                            },
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_eval_make() -> None:
+    public = Question(text="why?", sources=("public/a",))
+    assert decoded(shapes.proposed([QUESTION, public], Path("/q.jsonl"))) == {
+        "file": "/q.jsonl",
+        "questions": [
+            QUESTION_JSON,
+            {"question": "why?", "as": "public", "source": ["public/a"], "phrase": []},
+        ],
+    }
+    assert decoded(shapes.proposed([], None)) == {"file": None, "questions": []}
 
 
 def test_an_ollama_that_does_not_answer_is_not_running() -> None:

@@ -4,19 +4,31 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from partitioned_rag.evaluation.scoring import Question
 from tests.controls.batch_across_partitions import BatchAcrossPartitions
 from tests.controls.cache_without_partition import CacheWithoutPartition
 from tests.controls.delete_that_forgets_vectors import DeleteThatForgetsVectors
 from tests.controls.honest import HonestEngine
+from tests.controls.misses_explained_from_the_whole_box import helpful
 from tests.controls.packer_that_drops_silently import PackerThatDropsSilently
 from tests.controls.shared_collection import SharedCollection
 from tests.controls.summary_without_links import SummaryWithoutLinks
 from tests.properties.engines import Engine, Open
+from tests.properties.evaluating import check_evaluating
 from tests.properties.folder_is_truth import FolderIsTruth
 from tests.properties.noninterference import check_noninterference
 from tests.properties.nothing_cut import check_nothing_cut
 from tests.properties.summaries_go import SummariesGo, SummarisingEngine
-from tests.strategies import Pair, budgets, examples, sentences, stories_equal_for, worlds
+from tests.strategies import (
+    Pair,
+    budgets,
+    examples,
+    questions_of,
+    sentences,
+    stories_equal_for,
+    worlds,
+    worlds_equal_for,
+)
 from tests.worlds import World
 
 FRIEND = "friend"
@@ -50,6 +62,17 @@ def test_the_noninterference_check_passes_an_engine_without_fault(
     pair: Pair, question: str
 ) -> None:
     check_noninterference(HonestEngine, *pair, contacts=[FRIEND], question=question)
+
+
+@pytest.mark.slow
+def test_the_check_of_evaluations_catches_who_looks_into_other_folders_to_explain_a_miss() -> None:
+    @UNTIL_FOUND
+    @given(worlds_equal_for(FRIEND), questions_of(FRIEND))
+    def check(pair: Pair, question: Question) -> None:
+        check_evaluating(helpful, *pair, asker=FRIEND, questions=[question], others=[])
+
+    with pytest.raises(AssertionError, match="evaluations differ"):
+        check()
 
 
 class Forgetful(FolderIsTruth):

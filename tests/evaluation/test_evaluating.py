@@ -104,6 +104,12 @@ def test_the_first_setting_searches_as_a_prompt_does(folder: Path) -> None:
         assert len(SETTINGS[0].search(view, "key")) > len(SETTINGS[1].search(view, "key"))
 
 
+def test_every_setting_has_a_name_of_its_own_and_stands_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert [each.name for each in SETTINGS if f"| `{each.name}` |" not in page] == []
+    assert len({each.name for each in SETTINGS}) == len(SETTINGS)
+
+
 def test_a_name_that_cannot_be_a_contact_s_fails_before_anything_is_searched(
     folder: Path,
 ) -> None:

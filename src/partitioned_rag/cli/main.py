@@ -16,6 +16,7 @@ import click
 from partitioned_rag.cli import render, terminal
 from partitioned_rag.cli.ask import ask
 from partitioned_rag.cli.doctor import doctor
+from partitioned_rag.cli.eval import evaluate
 from partitioned_rag.cli.index import index
 from partitioned_rag.cli.log import log
 from partitioned_rag.cli.prompt import prompt
@@ -46,7 +47,19 @@ class _InOrder(click.Group):
 @click.group(
     "prag",
     cls=_InOrder,
-    commands=[index, search, prompt, ask, run_command, log, retry, summarize, status, doctor],
+    commands=[
+        index,
+        search,
+        prompt,
+        ask,
+        run_command,
+        log,
+        retry,
+        summarize,
+        evaluate,
+        status,
+        doctor,
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.version_option(

@@ -6,9 +6,11 @@ survive as escapes and would break the stream as characters.
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partitioned_rag.values import (
+    PUBLIC,
     Audience,
     BoxStatus,
     Finding,
@@ -30,6 +32,13 @@ from partitioned_rag.values import (
 )
 
 if TYPE_CHECKING:
+    from partitioned_rag.evaluation.scoring import (
+        Evaluation,
+        Evidence,
+        Question,
+        QuestionResult,
+        Recalls,
+    )
     from partitioned_rag.responder.observer import Outcome
     from partitioned_rag.responder.rehearsal import Rehearsed
     from partitioned_rag.responder.retrying import Retried
@@ -180,6 +189,75 @@ def doctor(findings: Iterable[Finding]) -> Shape:
             for each in findings
         ]
     }
+
+
+def evaluation(box: str, settings: "Sequence[Evaluation]") -> Shape:
+    """Shape the result of `prag eval`.
+
+    Args:
+        box: Path of the OMBox.
+        settings: One for each way to search; all of them counted tokens alike.
+    """
+    return {
+        "box": box,
+        "count": str(settings[0].count),
+        "margin": settings[0].margin,
+        "settings": [
+            {
+                "setting": each.setting,
+                "recall_at": _recalls(each.recall_at),
+                "recall_within_tokens": _recalls(each.recall_within),
+                "reciprocal_rank": each.reciprocal_rank,
+                "results": [_question_result(result) for result in each.results],
+            }
+            for each in settings
+        ],
+    }
+
+
+def proposed(questions: "Iterable[Question]", file: Path | None) -> Shape:
+    """Shape the result of `prag eval --make`.
+
+    Args:
+        questions: What is proposed.
+        file: Where it was written to, if it was.
+    """
+    return {
+        "file": None if file is None else str(file),
+        "questions": [_question(each) for each in questions],
+    }
+
+
+def _question(each: "Question") -> Shape:
+    return {
+        "question": each.text,
+        "as": each.contact or PUBLIC,
+        "source": list(each.sources),
+        "phrase": list(each.phrases),
+    }
+
+
+def _question_result(each: "QuestionResult") -> Shape:
+    return _question(each.question) | {
+        "recall_at": _recalls(each.recall_at),
+        "recall_within_tokens": _recalls(each.recall_within),
+        "reciprocal_rank": each.reciprocal_rank,
+        "evidence": [_evidence(piece) for piece in each.evidence],
+    }
+
+
+def _evidence(each: "Evidence") -> Shape:
+    return {
+        "phrase": each.phrase or None,
+        "source": list(each.sources),
+        "rank": each.rank,
+        "missed": None if each.missed is None else str(each.missed),
+        "detail": each.detail,
+    }
+
+
+def _recalls(each: "Recalls") -> Shape:
+    return {str(cutoff): share for cutoff, share in each}
 
 
 def _partition_report(each: PartitionReport) -> Shape:
