@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from partitioned_rag import Observer, OMBox, Outcome, Responder, StoreError
+from partitioned_rag.responder import schedule
 from partitioned_rag.responder.outbox import Outbox
 from partitioned_rag.responder.queue import Queue, State
 from tests.ollama_double import Exchange as Chat
@@ -132,6 +133,28 @@ def test_a_box_that_goes_away_is_not_made_anew_and_is_answered_when_it_is_back(
         away.rename(root)
         running.seen.wait(lambda: len(running.seen.outcomes) == 1)
     assert list(outbox(root)) == [f"{ASKER}.txt"]
+
+
+def test_a_box_that_stays_away_is_looked_for_less_and_less_often(
+    root: Path, double: OllamaDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longest pause is no time in which it went well."""
+    pause_s = schedule.pause_s
+    failures: list[int] = []
+
+    def note(attempts: int) -> float:
+        failures.append(attempts)
+        return pause_s(attempts)
+
+    monkeypatch.setattr(schedule, "pause_s", note)
+    monkeypatch.setattr(schedule, "FIRST_PAUSE_S", 0.5)
+    monkeypatch.setattr(schedule, "LONGEST_PAUSE_S", 0.5)
+    with Running(root, double) as running:
+        running.seen.wait(lambda: len(running.seen.reports) == 1)
+        root.rename(root.with_name("away"))
+        running.seen.wait(lambda: 3 in failures or failures.count(1) == 3)
+        root.with_name("away").rename(root)
+    assert 3 in failures, f"it began anew: {failures}"
 
 
 # ---------------------------------------------------------------- of a clock

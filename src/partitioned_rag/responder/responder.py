@@ -6,6 +6,7 @@ Floor: street. One thread, that of the caller, does everything that lasts, in th
 
 import fcntl
 import logging
+import math
 import os
 import queue
 import threading
@@ -150,10 +151,12 @@ class Responder:
             with self._watching():
                 failures = 0
                 while not self.stopping:
-                    began = time.monotonic()
+                    began = math.inf  # what the pause takes is no time in which it goes well
                     try:
                         if failures:
                             self._wait(schedule.pause_s(failures))
+                        began = time.monotonic()
+                        if failures:
                             self._recover()
                         self._work(until_idle=False)
                     except (StoreError, BoxError, OSError) as error:
