@@ -26,6 +26,8 @@ MOST_CHARS_PARSED: Final = 2**21
 _OF_ALL: Final = frozenset({"owner", "contacts"})
 _OF_ONE: Final = frozenset({"name", "also", "aliases", "max_per_hour"})
 _LINE: Final = re.compile(r"at line ([0-9]+)")
+_STATEMENT: Final = re.compile(r"""[ \t]*(\[|([A-Za-z0-9_-]+|"([^"\\]|\\.)*"|'[^']*')[ \t]*[.=])""")
+"""With this a statement begins; what begins so can also stand within one."""
 
 Table = Mapping[str, object]
 
@@ -178,8 +180,13 @@ class _Beginnings:
         self._lines = text.split("\n")
         self._chars_left = MOST_CHARS_PARSED
 
-    def __len__(self) -> int:
-        return len(self._lines)
+    def ends(self) -> list[int]:
+        """Name the numbers of lines that may end between two statements, the whole file last.
+
+        All that do are among them, since what follows one of those begins a statement.
+        """
+        later = range(1, len(self._lines))
+        return [*(at for at in later if _STATEMENT.match(self._lines[at])), len(self._lines)]
 
     def parsed(self, lines: int) -> Table | None:
         """Read the first lines; None if they end within a statement.
@@ -204,20 +211,19 @@ def _line_of_first_fault(beginnings: _Beginnings) -> _Statement:
     statement can mend what those before it have broken. So the shortest beginning with a fault is
     looked for by halving, and no second parser has to be trusted.
     """
-    sound, faulty = 0, len(beginnings)
+    ends = beginnings.ends()
+    sound, faulty = -1, len(ends) - 1
+    lines_before = 0
     while faulty - sound > 1:
-        middle = (sound + faulty) // 2
-        whole = middle
-        while whole > sound and beginnings.parsed(whole) is None:
+        middle = whole = (sound + faulty) // 2
+        while whole > sound and (table := beginnings.parsed(ends[whole])) is None:
             whole -= 1
-        if whole > sound and any(_faults(beginnings.parsed(whole) or {})):
+        if whole > sound and any(_faults(table or {})):
             faulty = whole
         else:
+            lines_before = ends[whole] if whole > sound else lines_before
             sound = middle
-    begin = faulty
-    while begin > 1 and beginnings.parsed(begin - 1) is None:
-        begin -= 1
-    return _Statement(begin, faulty)
+    return _Statement(lines_before + 1, ends[faulty])
 
 
 def _lines(text: str) -> int:

@@ -95,6 +95,24 @@ def test_what_is_wrong_is_an_error_that_names_its_line(text: str, line_end: str)
     assert line_of(caught.value) == str(wanted), str(caught.value)
 
 
+@pytest.mark.parametrize("where", [0, 400, 799])
+def test_a_fault_within_a_long_list_of_a_large_file_names_the_line_of_its_key(where: int) -> None:
+    """Somebody's addresses, a line each, in a file of some 100 KB."""
+    lines = ['owner = "Juno"']
+    for contact in range(3):
+        aliases = [f"{contact}-{at:04}@{'x' * 20}.example.org" for at in range(800)]
+        if contact == 1:
+            aliases[where] = "public"
+        lines += ["", f"[contacts.friend{contact}]", "# those that were used"]
+        lines += ["aliases = [", *(f'  "{alias}",' for alias in aliases), "]"]
+    text = "\n".join(lines) + "\n"
+    with pytest.raises(ContactsError) as caught:
+        parse(text)
+    begin = text.index("[contacts.friend1]")
+    wanted = text.count("\n", 0, text.index("aliases = [", begin)) + 1
+    assert (len(text) > 100_000, line_of(caught.value)) == (True, str(wanted))
+
+
 @pytest.mark.parametrize("text", ["a = " + "[" * 10**5, "a = " + "9" * 5000], ids=["deep", "long"])
 def test_what_the_parser_chokes_on_is_an_error_too(text: str) -> None:
     with pytest.raises(ContactsError):
