@@ -178,7 +178,8 @@ def test_several_who_ask_together_are_not_named() -> None:
 
 # ---------------------------------------------------------------- whatever an owner may write
 
-NAMES = st.text(min_size=1, max_size=20).filter(lambda name: name.isprintable() and name.strip())
+VISIBLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ")
+NAMES = st.text(VISIBLE, min_size=1, max_size=20).filter(lambda name: name.strip())
 SENDERS = st.sampled_from(
     ["friend", "mallory", "Ärzte", "z@example.org", "y@example.org", *map(str, range(555, 565))]
 )
