@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -133,6 +134,35 @@ def test_a_box_that_goes_away_is_not_made_anew_and_is_answered_when_it_is_back(
         away.rename(root)
         running.seen.wait(lambda: len(running.seen.outcomes) == 1)
     assert list(outbox(root)) == [f"{ASKER}.txt"]
+
+
+def test_the_index_is_looked_over_when_it_wakes_and_not_at_every_step(
+    root: Path, double: OllamaDouble
+) -> None:
+    listed: list[str] = []
+    is_counting = True
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if is_counting and event == "os.listdir" and str(arguments[0]) == str(root / ".prag"):
+            listed.append(event)
+
+    sys.addaudithook(note)  # stays for good
+    for n in range(10):
+        drop(root, f"1555010000{n}", "om when?", n)
+    drain(root, double)
+    is_counting = False
+    assert len(outbox(root)) == 10
+    # Twice each: as it wakes, for the view, and for the one that is compared with it.
+    assert len(listed) <= 70
+
+
+def test_a_queue_does_not_make_a_box_anew_that_is_gone(root: Path) -> None:
+    root.rename(root.with_name("away"))
+    with pytest.raises(StoreError, match="gone"):
+        queue_of(root, ASKER).take_in(
+            id="1", exchange="", sender=ASKER, said="om a", question="a", arrived_at=0
+        )
+    assert not root.exists()
 
 
 def test_a_box_that_stays_away_is_looked_for_less_and_less_often(

@@ -189,7 +189,7 @@ class Answering:
         Raises:
             StoreError: The queue cannot be written.
         """
-        receipts.keep(self._box.kept_for(contact), id, receipt)
+        receipts.keep(self._queues.kept(contact), id, receipt)
         self._queues.of(contact).finish(id, State.DELIVERED, at=time.time())
         self._tell(contact, id, State.DELIVERED, total_s=total_s)
 
@@ -254,17 +254,7 @@ class Answering:
 
     def _fail(self, contact: str, message: Queued, reason: str) -> None:
         self._discard(message)
-        receipt = receipts.of_failure(
-            id=message.id,
-            exchange=message.exchange,
-            sender=message.sender,
-            said=message.said,
-            question=message.question,
-            contact=contact,
-            reason=reason,
-        )
-        receipts.keep(self._box.kept_for(contact), message.id, receipt)
-        self._queues.of(contact).finish(message.id, State.FAILED, at=time.time())
+        self._queues.fail(contact, message, reason)
         self._tell(contact, message.id, State.FAILED, reason)
 
     def _discard(self, message: Queued) -> None:

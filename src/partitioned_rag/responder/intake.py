@@ -9,7 +9,7 @@ from pathlib import Path
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import ContactError, ContactsError, StoreError
-from partitioned_rag.responder import inbox, quarantine, receipts
+from partitioned_rag.responder import inbox, quarantine
 from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.observer import Observer, Outcome
 from partitioned_rag.responder.queue import State
@@ -123,20 +123,6 @@ class Intake:
         if queue.knows(message.id):
             return
         is_too_much = message.question is not None and queue.waiting() >= MOST_WAITING
-        if is_too_much:
-            receipts.keep(
-                self._box.kept_for(who.contact),
-                message.id,
-                receipts.of_failure(
-                    id=message.id,
-                    exchange=exchange.name,
-                    sender=message.sender,
-                    said=message.said,
-                    question=message.question or "",
-                    contact=who.contact,
-                    reason=TOO_MANY,
-                ),
-            )
         queue.take_in(
             id=message.id,
             exchange=exchange.name,
@@ -147,10 +133,11 @@ class Intake:
             arrived_at=min(arrival.arrived_at, time.time()),
         )
         # The owner may have removed the contact's folder, and with it the queue, at this moment.
-        if not queue.knows(message.id):
+        recorded = queue.find(message.id)
+        if recorded is None:
             raise StoreError("a message could not be recorded", where=str(folder))
         if is_too_much:
-            queue.finish(message.id, State.FAILED, at=time.time())
+            self._queues.fail(who.contact, recorded, TOO_MANY)
             self._tell(who.contact, message.id, State.FAILED, TOO_MANY)
         elif message.question is None:
             self._tell(who.contact, message.id, State.IGNORED)

@@ -4,6 +4,7 @@ Floor: street. Every change is one transaction that outlives a power cut. A mess
 identity when it is done; its text is not.
 """
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -201,6 +202,14 @@ class Queue:
             )
         ]
 
+    def find(self, id: str) -> Queued | None:  # noqa: A002 — as above
+        """Give a message, whatever became of it.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return next(iter(self._queued("WHERE id = ?", id)), None)
+
     # ------------------------------------------------------------ on its way
 
     def think(self, id: str) -> None:  # noqa: A002 — as above
@@ -257,6 +266,9 @@ class Queue:
             return done.rowcount == 1
 
     def _unfinished(self, *, limit: int) -> list[Queued]:
+        return self._queued(f"WHERE {_UNFINISHED} ORDER BY is_notice DESC, seq LIMIT ?", limit)
+
+    def _queued(self, which: str, *values: object) -> list[Queued]:
         return [
             Queued(
                 id=row[0],
@@ -274,9 +286,8 @@ class Queue:
                 receipt=row[12],
             )
             for row in self._rows(
-                f"SELECT {_COLUMNS} FROM messages WHERE {_UNFINISHED}"  # noqa: S608 — our own words
-                " ORDER BY is_notice DESC, seq LIMIT ?",
-                limit,
+                f"SELECT {_COLUMNS} FROM messages {which}",  # noqa: S608 — our own words
+                *values,
             )
         ]
 
@@ -303,6 +314,9 @@ class Queue:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
             if not self._path.exists():
+                # A box that is gone is not made anew by making a queue in it.
+                if not self._folder.parent.is_dir():
+                    raise FileNotFoundError(errno.ENOENT, "the index is gone")
                 make_private_folder(self._folder)
                 make_private_file(self._path)
                 sync_folder(self._folder)

@@ -6,13 +6,15 @@ Floor: street. Between calls it holds no text and no open file, only what tells 
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import ContactError, ContactsError
+from partitioned_rag.identity import identify
 from partitioned_rag.place import PARTITIONS
-from partitioned_rag.responder import schedule
+from partitioned_rag.responder import receipts, schedule
 from partitioned_rag.responder.exchange import Exchange
-from partitioned_rag.responder.queue import QUEUE, Queue, Queued
+from partitioned_rag.responder.queue import QUEUE, Queue, Queued, State
 from partitioned_rag.values import Correspondent
 
 MOST_WAITING = 100
@@ -46,22 +48,45 @@ class Queues:
         """
         self._box = box
         self._exchanges = exchanges
+        self._partitions: Path | None = None
         self._heads: dict[str, _Head] = {}
         self._counts: dict[str, int] = {}
+
+    def prepare(self) -> Path:
+        """See that the index is there and is ours: once after each sleep, since it takes a while.
+
+        Returns:
+            The folder of what is kept for contacts.
+
+        Raises:
+            BoxError: It cannot be written, or is not ours.
+        """
+        self._partitions = self._box.prepared_index() / PARTITIONS
+        return self._partitions
+
+    def kept(self, contact: str) -> Path:
+        """Name the private folder of what is kept for a contact; nothing is made yet.
+
+        Raises:
+            ContactError: The id is malformed or reserved.
+        """
+        return (self._partitions or self.prepare()) / identify(contact)
 
     def of(self, contact: str) -> Queue:
         """Give the queue of a contact; nothing is made yet.
 
         Raises:
             ContactError: The id is malformed or reserved.
-            BoxError: The index folder cannot be written, or is not ours.
         """
-        return Queue(self._box.kept_for(contact))
+        return Queue(self.kept(contact))
 
     def all(self) -> Iterator[tuple[str, Queue]]:
-        """Give every queue there is, with its contact."""
-        partitions = self._box.prepared_index() / PARTITIONS
-        for path in sorted(partitions.glob(f"*/{QUEUE}")):
+        """Give every queue there is, with its contact.
+
+        Raises:
+            BoxError: As `prepare`.
+        """
+        for path in sorted(self.prepare().glob(f"*/{QUEUE}")):
             try:
                 yield path.parent.name, self.of(path.parent.name)
             except ContactError:  # somebody's own folder within the index
@@ -75,6 +100,16 @@ class Queues:
         """
         there = self.of(contact).unfinished()
         return next((each for each in there if each.exchange in self._exchanges), None)
+
+    def fail(self, contact: str, message: Queued, reason: str) -> None:
+        """Be done with a message that is not answered, and keep the receipt of that.
+
+        Raises:
+            StoreError: The queue or the receipt cannot be written.
+        """
+        receipt = receipts.of_failure(message, contact, reason)
+        receipts.keep(self.kept(contact), message.id, receipt)
+        self.of(contact).finish(message.id, State.FAILED, at=time.time())
 
     # ------------------------------------------------------------ whose turn
 

@@ -79,24 +79,15 @@ def of_notice(message: Queued, contact: str, reason: str) -> str:
     )
 
 
-def of_failure(
-    *,
-    id: str,  # noqa: A002 — its key
-    exchange: str,
-    sender: str,
-    said: str,
-    question: str,
-    contact: str,
-    reason: str,
-) -> str:
+def of_failure(message: Queued, contact: str, reason: str) -> str:
     """Write the receipt of a message that is not answered, with the reason."""
     return _encode(
         {
-            "id": id,
-            "exchange": exchange,
-            "sender": sender,
-            "message": said,
-            "question": question,
+            "id": message.id,
+            "exchange": message.exchange,
+            "sender": message.sender,
+            "message": message.said,
+            "question": message.question,
             "audience": [contact],
             "timings": {"at": time.time()},
             "outcome": "failed",
