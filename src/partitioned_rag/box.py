@@ -328,6 +328,14 @@ class OMBox:
             seconds=time.monotonic() - began,
         )
 
+    def contacts(self) -> Contacts:
+        """Give what the owner has written of contacts, as of now: one object as long as it stands.
+
+        Raises:
+            ContactsError: `contacts.toml` cannot be used.
+        """
+        return self._contacts.read()
+
     def correspondent(self, sender: str) -> Correspondent:
         """Say who a sender is by the owner's word, and where an answer to them goes.
 

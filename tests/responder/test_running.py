@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +31,10 @@ class Signals(Observer):
         self.outcomes: list[Outcome] = []
         self.reports: list[IndexReport] = []
         self.texts: list[str] = []
+        self.counts: list[dict[str, int]] = []
+
+    def waiting(self, counts: Mapping[str, int]) -> None:
+        self._keep(self.counts, dict(counts))
 
     def done(self, outcome: Outcome) -> None:
         self._keep(self.outcomes, outcome)

@@ -247,8 +247,12 @@ class Answering:
         self._queues.look(other)
 
     def _postpone(self, contact: str, message: Queued, error: Exception) -> None:
-        pause_s = schedule.pause_s(message.attempts + 1)
-        self._queues.of(contact).postpone(message.id, until=time.time() + pause_s)
+        queue = self._queues.of(contact)
+        if isinstance(error, ContactsError):  # it waits for the owner, and for no time
+            queue.return_it(message.id)
+        else:
+            pause_s = schedule.pause_s(message.attempts + 1)
+            queue.postpone(message.id, until=time.time() + pause_s)
         self._discard(message)
         self._tell(contact, message.id, State.RECEIVED, str(error) or type(error).__name__)
 

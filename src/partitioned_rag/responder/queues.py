@@ -3,12 +3,14 @@
 Floor: street. Between calls it holds no text and no open file, only what tells whose turn it is.
 """
 
+import math
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from partitioned_rag.box import OMBox
+from partitioned_rag.contacts import Contacts
 from partitioned_rag.errors import ContactError, ContactsError
 from partitioned_rag.identity import identify
 from partitioned_rag.place import PARTITIONS
@@ -28,12 +30,14 @@ class _Head:
     Attributes:
         exchange: Name of the exchange it came by.
         address: Where the reply goes.
-        due_at: By the clock that nobody sets.
+        due_at: By the clock that nobody sets; never, while nobody can say who has written.
+        by: What the owner had written of contacts; None if it could not be used.
     """
 
     exchange: str
     address: str
     due_at: float
+    by: Contacts | None = field(repr=False)
 
 
 class Queues:
@@ -137,12 +141,20 @@ class Queues:
         if head is None:
             return
         self._counts[contact] = queue.waiting()
-        who = self._who(head.sender)
+        try:
+            by = self._box.contacts()
+        except ContactsError:
+            self._heads[contact] = _Head(
+                exchange=head.exchange, address="", due_at=math.inf, by=None
+            )
+            return
+        who = _who(head.sender, by)
         now = time.time()
         # Later than any pause it can only be by a clock that was wrong.
         is_due = head.not_before <= now or head.not_before > now + schedule.LONGEST_PAUSE_S
         not_before = now if is_due else head.not_before
-        if not head.is_notice:
+        # Of whom it is not any more, no limit holds it: its turn hands it over.
+        if not head.is_notice and who is not None and who.contact == contact:
             wait_s = self.wait_s(contact, who)
             if wait_s > 0:
                 if self._tells_to_wait(queue, head, now):
@@ -153,9 +165,20 @@ class Queues:
             exchange=head.exchange,
             address=who.address if who else head.sender,
             due_at=time.monotonic() + not_before - now,
+            by=by,
         )
 
-    def wait_s(self, contact: str, who: Correspondent | None) -> float:
+    def outdated(self, by: Contacts | None) -> list[str]:
+        """Name those to look at again, as the owner has since written something else of contacts.
+
+        A limit, an alias or a fault there decides whether and where a message is answered.
+
+        Args:
+            by: What the owner has written by now; None if it cannot be used.
+        """
+        return [contact for contact, head in self._heads.items() if head.by is not by]
+
+    def wait_s(self, contact: str, who: Correspondent) -> float:
         """Say how long a contact must wait who has had all answers of this hour; 0 if need not.
 
         Raises:
@@ -188,13 +211,6 @@ class Queues:
         times = [head.due_at - now for head in self._heads.values() if head.due_at > now]
         return min(times, default=None)
 
-    def _who(self, sender: str) -> Correspondent | None:
-        """Say who a sender is; None where it cannot be said now, which its turn will show."""
-        try:
-            return self._box.correspondent(sender)
-        except (ContactError, ContactsError):
-            return None
-
     def _tells_to_wait(self, queue: Queue, head: Queued, now: float) -> bool:
         """Put a notice before a message that must wait, unless there was one in the last hour."""
         if queue.delivered_since(now - schedule.HOUR_S, notices=True):
@@ -210,6 +226,14 @@ class Queues:
         )
 
 
-def per_hour(who: Correspondent | None) -> int:
+def _who(sender: str, by: Contacts) -> Correspondent | None:
+    """Say who a sender is; None for nobody, which its turn will show."""
+    try:
+        return by.correspondent(sender)
+    except ContactError:
+        return None
+
+
+def per_hour(who: Correspondent) -> int:
     """Say how many answers a contact gets in an hour."""
-    return (who.max_per_hour if who else None) or schedule.MAX_PER_HOUR
+    return who.max_per_hour or schedule.MAX_PER_HOUR

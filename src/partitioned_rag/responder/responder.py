@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from partitioned_rag.box import OMBox
-from partitioned_rag.errors import BoxError, StoreError
+from partitioned_rag.errors import BoxError, ContactsError, StoreError
 from partitioned_rag.responder import schedule
 from partitioned_rag.responder.answering import MAX_AGE_S, Answering, Thought
 from partitioned_rag.responder.exchange import Exchange
@@ -106,6 +106,7 @@ class Responder:
         self.stopping = False
         """Whether a stop was asked for."""
         self._last: str | None = None
+        self._told = ""  # of contacts.toml, last
 
     def stop(self) -> None:
         """Have `run` or `drain` end; another thread, or a signal's handler, may call it.
@@ -175,6 +176,7 @@ class Responder:
             for contact in found - self._ailing.keys():
                 with self._contained(contact):
                     self._queues.look(contact)
+            self._heed_contacts()
             self._mend()
             if not self.stopping:
                 self._begin()
@@ -192,6 +194,22 @@ class Responder:
                 self._wait(0)
             else:
                 self._wait(min(LOOK_EVERY_S, self._queues.due_in_s() or LOOK_EVERY_S))
+
+    def _heed_contacts(self) -> None:
+        """Look again at all that waits when the owner has written something else of contacts."""
+        try:
+            by, problem = self._box.contacts(), ""
+        except ContactsError as error:
+            by, problem = None, f"messages wait: {error}"
+        for contact in self._queues.outdated(by):
+            if contact not in self._thinking:
+                with self._contained(contact):
+                    self._queues.look(contact)
+        if not self._queues.counts:
+            problem = ""
+        if problem and problem != self._told:
+            self._observer.told(problem)
+        self._told = problem
 
     def _begin(self) -> None:
         """Have as many replies made as may be at a time."""
