@@ -5,11 +5,12 @@ Floor: street.
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.errors import ContactError, ContactsError, StoreError
-from partitioned_rag.responder import inbox, quarantine
+from partitioned_rag.responder import inbox, quarantine, schedule
 from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.observer import Observer, Outcome
 from partitioned_rag.responder.queue import State
@@ -23,6 +24,23 @@ MOST_AT_A_TIME = 20
 TOO_MANY = f"more than {MOST_WAITING} messages were waiting"
 
 
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A file that could not be moved out of the inbox.
+
+    Attributes:
+        stamp: Of the file as it was.
+        failures: How often it was tried.
+        retry_at: When it is tried again, by the clock that nobody sets.
+        text: What was told of it.
+    """
+
+    stamp: tuple[int, ...]
+    failures: int
+    retry_at: float
+    text: str
+
+
 class Intake:
     """Takes messages in, of all exchanges."""
 
@@ -34,8 +52,9 @@ class Intake:
         self._exchanges = tuple(exchanges)
         self._queues = queues
         self._observer = observer
-        self._told = ""
+        self._told: frozenset[str] = frozenset()
         self._ahead: dict[Path, tuple[tuple[int, ...], float]] = {}
+        self._refused: dict[Path, _Refused] = {}
 
     def take_in(self) -> tuple[set[str], bool]:
         """Take in what there is, a little of everybody's.
@@ -52,42 +71,67 @@ class Intake:
         """
         found: set[str] = set()
         is_more = False
-        trouble = ""
+        present: set[Path] = set()
+        troubles: list[str] = []
         for exchange in self._exchanges:
             there = inbox.message_files(exchange.inbox)
+            present.update(there)
             some = inbox.some_of_each(there, MOST_AT_A_TIME)
             is_more |= len(some) < len(there)
             for path in some:
                 arrival = inbox.read(path)
                 if arrival is None:
                     continue
+                refused = self._refused.get(path)
+                if refused and self._is_left(refused, arrival):
+                    troubles.append(refused.text)
+                    continue
                 try:
-                    found |= self._take(exchange, arrival)
+                    self._take(exchange, arrival, found)
                 except (ContactsError, StoreError) as error:
-                    trouble = f"messages stay in the inbox: {error}"
+                    troubles.append(f"messages stay in the inbox: {error}")
                 except OSError as error:
-                    trouble = f"{path.name!a} cannot be removed from the inbox: {error.strerror}"
-        if trouble and trouble != self._told:
-            self._observer.told(trouble)
-        self._told = trouble
-        return found, is_more and not trouble
+                    troubles.append(self._leave(arrival, error))
+        for text in dict.fromkeys(troubles):
+            if text not in self._told:
+                self._observer.told(text)
+        self._told = frozenset(troubles)
+        for known in (self._ahead, self._refused):
+            for path in known.keys() - present:
+                del known[path]
+        return found, is_more and not troubles
 
-    def _take(self, exchange: Exchange, arrival: inbox.Arrival) -> set[str]:
+    def _is_left(self, refused: _Refused, arrival: inbox.Arrival) -> bool:
+        """Say whether it is too early to try again."""
+        return refused.stamp == arrival.stamp and time.monotonic() < refused.retry_at
+
+    def _leave(self, arrival: inbox.Arrival, error: OSError) -> str:
+        """Leave a file that cannot be moved where it is, for longer each time."""
+        before = self._refused.get(arrival.path)
+        failures = before.failures + 1 if before else 1
+        text = f"{arrival.path.name!a} cannot be removed from the inbox: {error.strerror}"
+        retry_at = time.monotonic() + schedule.pause_s(failures)
+        self._refused[arrival.path] = _Refused(arrival.stamp, failures, retry_at, text)
+        return text
+
+    def _take(self, exchange: Exchange, arrival: inbox.Arrival, found: set[str]) -> None:
+        """Deal with one file; adds to `found` who has written, as soon as that is recorded."""
         content = arrival.content
         if isinstance(content, inbox.Broken):
             if not (content.may_be_unfinished and self._is_young(arrival)):
                 self._put_away(arrival, content.reason)
-            return set()
+            return
         try:
             who = self._box.correspondent(content.sender)
         except ContactError:
             self._put_away(arrival, NOBODY)
-            return set()
+            return
         self._record(exchange, arrival, content, who)
+        if content.question is not None:
+            found.add(who.contact)
         # Another message may have been written over it: that one is read at the next look.
         if inbox.is_unchanged(arrival):
             arrival.path.unlink(missing_ok=True)
-        return {who.contact} if content.question is not None else set()
 
     def _is_young(self, arrival: inbox.Arrival) -> bool:
         """Say whether a file may still be being written.

@@ -3,7 +3,9 @@
 Floor: street. Each gets a folder of its own, so that two of one name are both kept.
 """
 
+import contextlib
 import errno
+import os
 import shutil
 import time
 from pathlib import Path
@@ -22,17 +24,24 @@ def put_away(path: Path, folder: Path, *, reason: str) -> None:
         reason: A sentence for the owner.
 
     Raises:
-        OSError: It cannot be moved.
+        OSError: It cannot be moved; it lies where it lay, and nothing was left in quarantine.
     """
     kept = folder / f"{time.time_ns()}-{path.stat(follow_symlinks=False).st_ino}"
-    make_private_folder(kept)
-    write_whole(kept / REASON, f"{reason}\n".encode())
     target = kept / path.name
     try:
-        path.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        shutil.copyfile(path, target, follow_symlinks=False)
-        path.unlink()
+        make_private_folder(kept)
+        write_whole(kept / REASON, f"{reason}\n".encode())
+        try:
+            path.rename(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copyfile(path, target, follow_symlinks=False)
+            path.unlink()
+    except OSError:
+        if os.path.lexists(path):
+            shutil.rmtree(kept, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # if it was made for this one
+        raise
     target.chmod(PRIVATE_FILE)
