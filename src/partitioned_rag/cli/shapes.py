@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         QuestionResult,
         Recalls,
     )
+    from partitioned_rag.responder.backlog import Backlog
     from partitioned_rag.responder.observer import Outcome
     from partitioned_rag.responder.rehearsal import Rehearsed
     from partitioned_rag.responder.retrying import Retried
@@ -146,6 +147,14 @@ def status(
             "models": list(models),
             "problem": problem,
         },
+    }
+
+
+def backlog(found: "Backlog") -> Shape:
+    """Shape what `prag status` says of messages."""
+    return {
+        "waiting": [{"contact": each.contact, "messages": each.messages} for each in found.waiting],
+        "quarantined": found.quarantined,
     }
 
 

@@ -23,15 +23,21 @@ def status(*, box: str | None, embedder: str | None, as_json: bool) -> None:
     embedder, Ollama's version, and per partition the sources and chunks that
     are indexed, the files that wait to be (pending), and the skipped ones
     with their reasons; and of how many spans of text there is a summary, and
-    of how many there could be, about. Changes nothing and loads no model.
+    of how many there could be, about. If there are any, it shows how many
+    messages of each contact wait to be answered, and how many files of the
+    inbox were no messages. Changes nothing and loads no model.
 
     \b
     Examples:
       prag status
       prag status --box ~/OMBox --json
     """  # noqa: D301 — click looks for a real backspace
+    from partitioned_rag.cli import lines  # noqa: PLC0415 — a door
+    from partitioned_rag.responder.backlog import backlog_of  # noqa: PLC0415 — a door
+
     with options.open_box(box, embedder) as opened:
         found = opened.status()
+        backlog = backlog_of(opened)
     ollama = _look_for_ollama()
     if as_json:
         shape = shapes.status(
@@ -41,10 +47,11 @@ def status(*, box: str | None, embedder: str | None, as_json: bool) -> None:
             models=ollama.models,
             problem=ollama.problem,
         )
-        terminal.emit(shapes.encode(shape))
+        terminal.emit(shapes.encode(shape | shapes.backlog(backlog)))
     else:
-        text = render.status(found, ollama=_in_words(ollama), width=terminal.width_cells())
-        terminal.emit(text)
+        width = terminal.width_cells()
+        text = render.status(found, ollama=_in_words(ollama), width=width)
+        terminal.emit(text + lines.backlog(backlog, width=width))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

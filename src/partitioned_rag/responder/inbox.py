@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+SUFFIX: Final = ".json"
 MOST_BYTES: Final = 1024 * 1024
 YOUNG_S: Final = 5.0
 """The bridge writes in place: what is this young and no JSON yet may become a message."""
@@ -81,7 +82,7 @@ def message_files(inbox: Path) -> list[Path]:
             found = [
                 entry.name
                 for entry in entries
-                if entry.name.endswith(".json")
+                if entry.name.endswith(SUFFIX)
                 and not entry.name.startswith(".")
                 and entry.is_file(follow_symlinks=False)
             ]

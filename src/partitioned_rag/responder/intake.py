@@ -190,7 +190,7 @@ class Intake:
         """Put a file into quarantine."""
         if not inbox.is_unchanged(arrival):
             return
-        folder = self._box.prepared_index() / "quarantine"
+        folder = self._box.prepared_index() / quarantine.FOLDER
         quarantine.put_away(arrival.path, folder, reason=reason)
         self._tell("", arrival.path.name, "quarantined", reason)
 

@@ -11,6 +11,10 @@ import time
 from pathlib import Path
 
 from partitioned_rag.durable import PRIVATE_FILE, make_private_folder, write_whole
+from partitioned_rag.responder.inbox import SUFFIX
+
+FOLDER = "quarantine"
+"""In the folder of the index."""
 
 REASON = "reason.txt"
 
@@ -45,3 +49,15 @@ def put_away(path: Path, folder: Path, *, reason: str) -> None:
                 folder.rmdir()  # if it was made for this one
         raise
     target.chmod(PRIVATE_FILE)
+
+
+def count(folder: Path) -> int:
+    """Say how many files are kept; of a move that a crash cut short there is none.
+
+    Args:
+        folder: Of all that is in quarantine; need not be there.
+
+    Raises:
+        OSError: It cannot be listed.
+    """
+    return len({path.parent for path in folder.glob(f"*/*{SUFFIX}")})

@@ -8,7 +8,7 @@ import errno
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -46,6 +46,7 @@ _COLUMNS: Final = (
     " address, outbox, receipt"
 )
 _UNFINISHED: Final = "state IN ('received', 'thinking', 'ready')"
+_WAITING: Final = f"SELECT COUNT(*) FROM messages WHERE {_UNFINISHED} AND NOT is_notice"  # noqa: S608 — our own words
 
 
 class State(StrEnum):
@@ -173,9 +174,7 @@ class Queue:
         Raises:
             StoreError: It cannot be read.
         """
-        rows = self._rows(
-            f"SELECT COUNT(*) FROM messages WHERE {_UNFINISHED} AND NOT is_notice"  # noqa: S608 — our own words
-        )
+        rows = self._rows(_WAITING)
         return int(rows[0][0]) if rows else 0
 
     def knows(self, id: str) -> bool:  # noqa: A002 — as above
@@ -342,6 +341,22 @@ class Queue:
                 where=str(self._path),
                 fix="make room, and see that the folder can be written",
             ) from error
+
+
+def count_waiting(path: Path) -> int | None:
+    """Count the messages of a queue that are not done with, notices aside; changes nothing.
+
+    Args:
+        path: The database.
+
+    Returns:
+        None if it cannot be read without mending it.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return int(database.execute(_WAITING).fetchone()[0]) if _is_made(database) else 0
+    except sqlite3.Error:
+        return None
 
 
 def _is_made(database: sqlite3.Connection) -> bool:
