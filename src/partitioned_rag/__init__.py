@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from partitioned_rag.evaluation.settings import Setting
     from partitioned_rag.responder.exchange import Exchange
-    from partitioned_rag.responder.observer import Observer, Outcome
+    from partitioned_rag.responder.observer import Observer, Outcome, Unanswered
     from partitioned_rag.responder.responder import Responder
     from partitioned_rag.values import (
         Audience,
@@ -125,6 +125,7 @@ __all__ = [
     "Timings",
     "TokenizerError",
     "Turn",
+    "Unanswered",
     "View",
     "WorkError",
     "evaluate",
@@ -163,7 +164,7 @@ _HOMES = (
     ),
     ("evaluation.settings", ("Setting",)),
     ("responder.exchange", ("Exchange",)),
-    ("responder.observer", ("Observer", "Outcome")),
+    ("responder.observer", ("Observer", "Outcome", "Unanswered")),
     ("responder.responder", ("Responder",)),
     (
         "values",

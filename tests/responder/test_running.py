@@ -172,26 +172,24 @@ def test_trouble_while_it_runs_is_told_and_does_not_end_it(
 # ---------------------------------------------------------------- the command
 
 
-def command(root: Path, double: OllamaDouble, *options: str) -> list[str]:
-    return [
-        *(sys.executable, "-m", "partitioned_rag", "run", "--box", str(root)),
-        *("--embedder", "hashing", *options),
-    ]
+def command(root: Path, *options: str) -> list[str]:
+    prag_run = (sys.executable, "-m", "partitioned_rag", "run")
+    return [*prag_run, "--box", str(root), "--embedder", "hashing", *options]
 
 
-def environment(double: OllamaDouble) -> dict[str, str]:
-    return os.environ | {"PRAG_INDEX": "", "OLLAMA_HOST": double.host}
+def environment(host: str) -> dict[str, str]:
+    return os.environ | {"PRAG_INDEX": "", "OLLAMA_HOST": host}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(root: Path, double: OllamaDouble, number: int) -> None:
     drop(root, ASKER, "om when?")
     with subprocess.Popen(
-        command(root, double, "--json"),
+        command(root, "--json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(double),
+        env=environment(double.host),
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -201,6 +199,56 @@ def test_a_signal_ends_it_cleanly(root: Path, double: OllamaDouble, number: int)
     assert (told["contact"], told["state"]) == (ASKER, "delivered")
 
 
+def once(root: Path, host: str) -> tuple[int, str]:
+    """Run it for what is there now, and give its exit code and what it said."""
+    done = subprocess.run(
+        command(root, "--once"),
+        capture_output=True,
+        text=True,
+        env=environment(host),
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    return done.returncode, done.stderr
+
+
+def test_what_is_left_though_it_could_be_answered_is_a_failure_that_says_why(
+    root: Path, double: OllamaDouble
+) -> None:
+    drop(root, ASKER, "om when?")
+    code, said = once(root, "http://127.0.0.1:1")
+    assert code == 1
+    assert f"note: 1 message of {ASKER} left: " in said
+    assert "ollama serve" in said
+    code, said = once(root, "http://127.0.0.1:1")  # too early to be tried again, and a failure
+    assert (code, "could not be answered before" in said) == (1, True)
+    (message,) = queue_of(root, ASKER).unfinished()
+    queue_of(root, ASKER).postpone(message.id, until=0)
+    assert once(root, double.host)[0] == 0
+
+
+def test_what_is_left_in_the_inbox_is_a_failure_too(root: Path, double: OllamaDouble) -> None:
+    (root / "contacts.toml").write_text("nobody = 1\n")
+    drop(root, ASKER, "om when?")
+    code, said = once(root, double.host)
+    assert (code, "messages stay in the inbox" in said) == (1, True)
+
+
+def test_what_waits_for_the_bridge_or_the_hour_is_told_and_no_failure(
+    root: Path, double: OllamaDouble
+) -> None:
+    (root / "contacts.toml").write_text(f"[contacts.{ASKER}]\nmax_per_hour = 1\n")
+    for n in range(2):
+        drop(root, ASKER, f"om q{n}?", n)
+    code, said = once(root, double.host)
+    assert (code, "an earlier reply was not taken yet" in said) == (0, True)
+    (root / "outbox" / f"{ASKER}.txt").unlink()
+    once(root, double.host)
+    (root / "outbox" / f"{ASKER}.txt").unlink()
+    code, said = once(root, double.host)
+    assert (code, "the limit of 1 an hour is reached" in said) == (0, True)
+
+
 def test_a_dry_run_tells_all_and_leaves_all(root: Path, double: OllamaDouble) -> None:
     drop(root, ASKER, "om when does the tide turn?")
     drop(root, OTHER, "hello", 2)
@@ -208,10 +256,10 @@ def test_a_dry_run_tells_all_and_leaves_all(root: Path, double: OllamaDouble) ->
     os.utime(root / "inbox" / "x.json", (0, 0))
     before = sorted(path.name for path in (root / "inbox").iterdir())
     done = subprocess.run(
-        command(root, double, "--dry-run", "--json"),
+        command(root, "--dry-run", "--json"),
         capture_output=True,
         text=True,
-        env=environment(double),
+        env=environment(double.host),
         check=True,
         timeout=PATIENCE_S,
     )

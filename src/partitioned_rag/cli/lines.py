@@ -5,7 +5,7 @@ Floor: street. Pure.
 
 from partitioned_rag.cli.render import hung, many, visible
 from partitioned_rag.responder.backlog import Backlog
-from partitioned_rag.responder.observer import Outcome
+from partitioned_rag.responder.observer import Outcome, Unanswered
 from partitioned_rag.responder.rehearsal import Rehearsed
 
 LISTED = 20
@@ -20,6 +20,16 @@ def outcome(done: Outcome) -> str:
     taken = f" in {done.total_s:.1f} s" if done.total_s else ""
     reason = f": {done.reason}" if done.reason else ""
     return f"{visible(done.contact) or 'inbox'} {visible(done.id)} {done.state}{taken}{reason}"
+
+
+def unanswered(left: Unanswered) -> str:
+    """Say what was left of a contact, and why.
+
+    >>> unanswered(Unanswered(contact="friend", messages=2, reason="so it is", is_trouble=False))
+    '2 messages of friend left: so it is'
+    """
+    what = "messages" if left.messages is None else many(left.messages, "message")
+    return f"{what} of {visible(left.contact)} left: {visible(left.reason)}"
 
 
 def rehearsed(each: Rehearsed) -> str:

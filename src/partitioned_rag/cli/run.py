@@ -58,7 +58,9 @@ def run(
     the index folder, under quarantine/. Ctrl-C and SIGTERM end it: a reply
     that is being made has ten seconds, and is else made at the next start.
     On a terminal it shows what goes on; elsewhere it says a line for each
-    message, and with --json it prints one object a line.
+    message, and with --json it prints one object a line. With --once, exit
+    code 1 says that messages are left which could not be answered, and why;
+    what only waits for the bridge, or for the hour to be over, is no failure.
 
     \b
     Examples:
@@ -98,7 +100,12 @@ def run(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         if once:
-            responder.drain()
+            left = responder.drain()
+            for waits in left:
+                if waits.contact:  # all else was told as it was met
+                    terminal.note(lines.unanswered(waits))
+            if any(waits.is_trouble for waits in left):
+                raise WorkError("not all messages could be answered", fix="they wait; run it again")
             return
         with panel or contextlib.nullcontext():
             responder.run()

@@ -247,14 +247,9 @@ class Answering:
         self._queues.look(other)
 
     def _postpone(self, contact: str, message: Queued, error: Exception) -> None:
-        queue = self._queues.of(contact)
-        if isinstance(error, ContactsError):  # it waits for the owner, and for no time
-            queue.return_it(message.id)
-        else:
-            pause_s = schedule.pause_s(message.attempts + 1)
-            queue.postpone(message.id, until=time.time() + pause_s)
+        reason = self._queues.postpone(contact, message, error)
         self._discard(message)
-        self._tell(contact, message.id, State.RECEIVED, str(error) or type(error).__name__)
+        self._tell(contact, message.id, State.RECEIVED, reason)
 
     def _fail(self, contact: str, message: Queued, reason: str) -> None:
         self._discard(message)

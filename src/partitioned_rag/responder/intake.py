@@ -52,7 +52,8 @@ class Intake:
         self._exchanges = tuple(exchanges)
         self._queues = queues
         self._observer = observer
-        self._told: frozenset[str] = frozenset()
+        self.troubles: tuple[str, ...] = ()
+        """Why something stayed in an inbox at the last look, a sentence for each reason."""
         self._ahead: dict[Path, tuple[tuple[int, ...], float]] = {}
         self._refused: dict[Path, _Refused] = {}
 
@@ -92,10 +93,10 @@ class Intake:
                     troubles.append(f"messages stay in the inbox: {error}")
                 except OSError as error:
                     troubles.append(self._leave(arrival, error))
-        for text in dict.fromkeys(troubles):
-            if text not in self._told:
+        before, self.troubles = self.troubles, tuple(dict.fromkeys(troubles))
+        for text in self.troubles:
+            if text not in before:
                 self._observer.told(text)
-        self._told = frozenset(troubles)
         for known in (self._ahead, self._refused):
             for path in known.keys() - present:
                 del known[path]

@@ -34,6 +34,24 @@ class Outcome:
     total_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """What `drain` could not answer of one contact, or take in.
+
+    Attributes:
+        contact: Whose messages wait; empty for what stays in the inbox.
+        messages: How many; None if that cannot be said.
+        reason: Why, a sentence.
+        is_trouble: False if it only waits: for the bridge to take an earlier reply, for the hour to
+            be over, or for the next start.
+    """
+
+    contact: str
+    messages: int | None
+    reason: str
+    is_trouble: bool
+
+
 class Observer:
     """Is told of everything and does nothing; override what you want to show.
 

@@ -16,6 +16,7 @@ from partitioned_rag.identity import identify
 from partitioned_rag.place import PARTITIONS
 from partitioned_rag.responder import receipts, schedule
 from partitioned_rag.responder.exchange import Exchange
+from partitioned_rag.responder.observer import Unanswered
 from partitioned_rag.responder.queue import QUEUE, Queue, Queued, State
 from partitioned_rag.values import Correspondent
 
@@ -32,12 +33,16 @@ class _Head:
         address: Where the reply goes.
         due_at: By the clock that nobody sets; never, while nobody can say who has written.
         by: What the owner had written of contacts; None if it could not be used.
+        why: Why it is not due; empty if it is.
+        is_trouble: Whether that is anything but the limit of the hour.
     """
 
     exchange: str
     address: str
     due_at: float
     by: Contacts | None = field(repr=False)
+    why: str = ""
+    is_trouble: bool = False
 
 
 class Queues:
@@ -55,6 +60,7 @@ class Queues:
         self._partitions: Path | None = None
         self._heads: dict[str, _Head] = {}
         self._counts: dict[str, int] = {}
+        self._failed: dict[str, str] = {}
 
     def prepare(self) -> Path:
         """See that the index is there and is ours: once after each sleep, since it takes a while.
@@ -115,6 +121,24 @@ class Queues:
         receipts.keep(self.kept(contact), message.id, receipt)
         self.of(contact).finish(message.id, State.FAILED, at=time.time())
 
+    def postpone(self, contact: str, message: Queued, error: Exception) -> str:
+        """Have a message answered later, since answering it failed.
+
+        Returns:
+            Why it failed.
+
+        Raises:
+            StoreError: The queue cannot be written.
+        """
+        reason = str(error) or type(error).__name__
+        if isinstance(error, ContactsError):  # it waits for the owner, and for no time
+            self.of(contact).return_it(message.id)
+        else:
+            until = time.time() + schedule.pause_s(message.attempts + 1)
+            self.of(contact).postpone(message.id, until=until)
+            self._failed[contact] = reason
+        return reason
+
     # ------------------------------------------------------------ whose turn
 
     def drop(self, contact: str) -> None:
@@ -138,14 +162,21 @@ class Queues:
         self._counts.pop(contact, None)
         self._heads.pop(contact, None)
         head = self.first(contact)
+        if head is None or not head.attempts:
+            self._failed.pop(contact, None)
         if head is None:
             return
         self._counts[contact] = queue.waiting()
         try:
             by = self._box.contacts()
-        except ContactsError:
+        except ContactsError as error:
             self._heads[contact] = _Head(
-                exchange=head.exchange, address="", due_at=math.inf, by=None
+                exchange=head.exchange,
+                address="",
+                due_at=math.inf,
+                by=None,
+                why=str(error),
+                is_trouble=True,
             )
             return
         who = _who(head.sender, by)
@@ -153,6 +184,7 @@ class Queues:
         # Later than any pause it can only be by a clock that was wrong.
         is_due = head.not_before <= now or head.not_before > now + schedule.LONGEST_PAUSE_S
         not_before = now if is_due else head.not_before
+        why = "" if is_due else self._failed.get(contact, "it could not be answered before")
         # Of whom it is not any more, no limit holds it: its turn hands it over.
         if not head.is_notice and who is not None and who.contact == contact:
             wait_s = self.wait_s(contact, who)
@@ -161,12 +193,31 @@ class Queues:
                     self.look(contact)
                     return
                 not_before = max(not_before, now + wait_s)
+                why = why or f"the limit of {per_hour(who)} an hour is reached"
         self._heads[contact] = _Head(
             exchange=head.exchange,
             address=who.address if who else head.sender,
             due_at=time.monotonic() + not_before - now,
             by=by,
+            why=why,
+            is_trouble=not is_due,
         )
+
+    def unanswered(self) -> list[Unanswered]:
+        """Say what waits of each contact, and why."""
+        return [
+            Unanswered(
+                contact=contact,
+                messages=self._counts.get(contact),
+                reason=head.why or self._why_not_now(head),
+                is_trouble=head.is_trouble,
+            )
+            for contact, head in sorted(self._heads.items())
+        ]
+
+    def _why_not_now(self, head: _Head) -> str:
+        is_free = self._exchanges[head.exchange].replies.is_free(head.address)
+        return "the responder was told to end" if is_free else "an earlier reply was not taken yet"
 
     def outdated(self, by: Contacts | None) -> list[str]:
         """Name those to look at again, as the owner has since written something else of contacts.

@@ -22,7 +22,7 @@ from partitioned_rag.responder.answering import MAX_AGE_S, Answering, Thought
 from partitioned_rag.responder.exchange import Exchange
 from partitioned_rag.responder.indexing import Indexer
 from partitioned_rag.responder.intake import Intake
-from partitioned_rag.responder.observer import Guarded, Observer
+from partitioned_rag.responder.observer import Guarded, Observer, Unanswered
 from partitioned_rag.responder.queue import Queue, Queued, State
 from partitioned_rag.responder.queues import Queues
 
@@ -52,10 +52,12 @@ class _Ailing:
     Attributes:
         failures: How often it was tried.
         retry_at: When it is tried again, by the clock that nobody sets.
+        reason: Why it cannot be used.
     """
 
     failures: int
     retry_at: float
+    reason: str
 
 
 class Responder:
@@ -117,11 +119,14 @@ class Responder:
         self.stopping = True
         self._rung.put(None)
 
-    def drain(self) -> None:
+    def drain(self) -> tuple[Unanswered, ...]:
         """Take in what there is, and answer all that can be answered now.
 
         What waits for the bridge to take an earlier reply, and what is to be tried again later,
         stays in its queue.
+
+        Returns:
+            What is left, and why.
 
         Raises:
             StoreError: Another responder is at work on this box, or a queue cannot be used.
@@ -137,6 +142,15 @@ class Responder:
                     where=str(error.filename or self._box.path),
                     fix="see that it can be written; nothing is lost",
                 ) from error
+        ailing = ((contact, each.reason) for contact, each in sorted(self._ailing.items()))
+        stayed = (("", text) for text in self._intake.troubles)
+        return (
+            *(
+                Unanswered(contact=contact, messages=None, reason=reason, is_trouble=True)
+                for contact, reason in (*stayed, *ailing)
+            ),
+            *self._queues.unanswered(),
+        )
 
     def run(self) -> None:
         """Answer until `stop` is called, and keep the index current meanwhile.
@@ -275,7 +289,7 @@ class Responder:
         except (StoreError, OSError) as error:
             failures = self._ailing[contact].failures + 1 if contact in self._ailing else 1
             pause_s = schedule.pause_s(failures)
-            self._ailing[contact] = _Ailing(failures, time.monotonic() + pause_s)
+            self._ailing[contact] = _Ailing(failures, time.monotonic() + pause_s, str(error))
             self._thinking.pop(contact, None)
             self._queues.drop(contact)
             if failures == 1:
