@@ -191,6 +191,7 @@ class OllamaDouble:
         self.planned: deque[Fault] = deque()
         self.canned: deque[Canned] = deque()
         self.gates: deque[threading.Event] = deque()
+        self.embedding_gate: threading.Event | None = None
         self._all_gates: list[threading.Event] = []
         self.thinking: Callable[[Exchange], None] | None = None
         self._loaded: tuple[object, ...] = ()
@@ -241,6 +242,12 @@ class OllamaDouble:
         self.gates.append(gate)
         self._all_gates.append(gate)
         return gate
+
+    def hold_embedding(self) -> threading.Event:
+        """Keep every embedding waiting from now on, until the event is set."""
+        self.embedding_gate = threading.Event()
+        self._all_gates.append(self.embedding_gate)
+        return self.embedding_gate
 
     def on_chat(self, callback: Callable[[Exchange], None]) -> None:
         """Call back in each chat while the model thinks: after it was asked, before it speaks."""
@@ -535,6 +542,8 @@ class _Handler(BaseHTTPRequestHandler):
     # ------------------------------------------------------------ embed
 
     def _embed(self, double: OllamaDouble, exchange: Exchange, card: Card) -> None:
+        if double.embedding_gate is not None:
+            double.embedding_gate.wait(PATIENCE_S)
         given = exchange.body.get("input")
         texts = [given] if isinstance(given, str) else cast("list[str]", given)
         vectors = []

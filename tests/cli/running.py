@@ -11,6 +11,17 @@ BINARY = Path(sys.executable).with_name("prag")
 # Nobody waits so long for a test that works.
 PATIENCE_S = 120
 NO_OLLAMA = "http://127.0.0.1:1"
+# `prag`, for `python -c`, with less time for a stop than any owner has.
+HASTY = """
+import sys
+from partitioned_rag.cli import run
+from partitioned_rag.cli.main import main
+from partitioned_rag.responder import responder
+
+responder.STOP_WITHIN_S = 0.2
+run.GRACE_S = 0.2
+main()
+"""
 FRIEND = "friend"
 PHONE = "15550100001"
 

@@ -11,10 +11,11 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,9 @@ from partitioned_rag.cli.render import DRIVING, cells
 from partitioned_rag.cli.scene import OUTCOMES_KEPT, TAIL_CHARS, Making, Scene, drawn
 from partitioned_rag.responder.observer import Outcome
 from partitioned_rag.values import IndexReport, PartitionId, PartitionReport
-from tests.cli.running import BINARY, NO_OLLAMA, PATIENCE_S, PHONE
+from tests.cli.running import BINARY, HASTY, NO_OLLAMA, PATIENCE_S, PHONE
 from tests.ollama_double import OllamaDouble
+from tests.responder.side_by_side import wait
 
 NOW = 1_772_366_400.0
 
@@ -275,11 +277,11 @@ def test_ollama_is_asked_for_the_model() -> None:
 class Terminal:
     """A real terminal with `prag run` on it."""
 
-    def __init__(self, env: Mapping[str, str], columns: int = 80) -> None:
+    def __init__(self, env: Mapping[str, str], command: Sequence[str | Path]) -> None:
         self._ours, theirs = pty.openpty()
-        self._resize(theirs, columns)
+        self._resize(theirs, 80)
         self.process = subprocess.Popen(
-            [BINARY, "run"],
+            command,
             env=dict(env) | {"TERM": "xterm"},
             stdin=theirs,
             stdout=theirs,
@@ -313,8 +315,10 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(env: Mapping[str, str]) -> Iterator[Terminal]:
-    there = Terminal(env)
+def terminal(
+    env: Mapping[str, str], command: Sequence[str | Path] = (BINARY, "run")
+) -> Iterator[Terminal]:
+    there = Terminal(env, command)
     try:
         yield there
     finally:
@@ -358,6 +362,27 @@ def test_an_end_that_has_to_wait_for_a_reply_is_shown(env: Mapping[str, str], fo
         gate.set()
         there.read_until("ended; `prag log`")
         assert there.process.wait(PATIENCE_S) == 0
+
+
+def test_an_end_in_the_middle_of_something_leaves_the_terminal_as_it_was(
+    env: Mapping[str, str], folder: Path
+) -> None:
+    (folder / "public" / "new.txt").write_text("not indexed yet\n")
+    with OllamaDouble() as double:
+        double.hold_embedding()
+        env = dict(env) | {"OLLAMA_HOST": double.host, "PRAG_EMBEDDER": "ollama:nomic-embed-text"}
+        with terminal(env, [sys.executable, "-c", HASTY, "run"]) as there:
+            there.read_until("gemma4 is pulled")
+            wait(
+                lambda: any(each.path == "/api/embed" for each in double.exchanges),
+                lambda: there.seen,
+                patience_s=PATIENCE_S,
+            )
+            there.process.send_signal(signal.SIGTERM)
+            there.read_until("the next start does it anew")
+            assert there.seen.rindex("\x1b[?1049l") > there.seen.rindex("\x1b[?1049h")
+            assert there.seen.rindex("\x1b[?25h") > there.seen.rindex("\x1b[?25l")
+            assert there.process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("elsewhere", ["a terminal that cannot draw", "a pipe"])

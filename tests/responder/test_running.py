@@ -14,8 +14,10 @@ import pytest
 
 from partitioned_rag import IndexReport, Observer, OMBox, Outcome, Responder
 from partitioned_rag.responder import responder as module
+from tests.cli.running import HASTY
 from tests.ollama_double import Exchange as Chat
 from tests.ollama_double import OllamaDouble
+from tests.responder.side_by_side import wait
 from tests.responder.test_queueing import queue_of
 from tests.responder.test_round_trip import ASKER, OTHER, drop, outbox
 
@@ -197,6 +199,39 @@ def test_a_signal_ends_it_cleanly(root: Path, double: OllamaDouble, number: int)
         process.send_signal(number)
         assert (process.wait(PATIENCE_S), process.stderr.read()) == (0, "")
     assert (told["contact"], told["state"]) == (ASKER, "delivered")
+
+
+@pytest.mark.parametrize("options", [(), ("--once",)], ids=["run", "once"])
+def test_a_stop_does_not_wait_for_a_partition_that_is_being_indexed(
+    root: Path, double: OllamaDouble, options: tuple[str, ...]
+) -> None:
+    """It leaves in the middle, and the next start makes good on it."""
+    embedder = ("--embedder", "ollama:nomic-embed-text")
+    gate = double.hold_embedding()
+    drop(root, ASKER, "om when?")
+    with subprocess.Popen(
+        [sys.executable, "-c", HASTY, "run", "--box", str(root), *embedder, *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(double.host),
+    ) as process:
+        assert process.stderr is not None
+        wait(
+            lambda: any(each.path == "/api/embed" for each in double.exchanges),
+            lambda: f"exit code {process.poll()}",
+            patience_s=PATIENCE_S,
+        )
+        process.send_signal(signal.SIGTERM)
+        assert (process.wait(PATIENCE_S / 2), gate.is_set()) == (0, False)
+        assert "the next start does it anew" in process.stderr.read()
+    gate.set()
+    done = subprocess.run(
+        [sys.executable, "-m", "partitioned_rag", "run", "--once", "--box", str(root), *embedder],
+        env=environment(double.host),
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert (done.returncode, list(outbox(root))) == (0, [f"{ASKER}.txt"])
 
 
 def once(root: Path, host: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ asks Ollama, so that neither holds up a reply.
 """
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,10 @@ TICK_S = 1.0
 ASK_EVERY_S = 10.0
 # A server that runs says at once which models it has.
 PATIENCE_S = 3.0
+
+
+# The screen as it was before, and the cursor (xterm's control sequences 1049 and 25).
+GIVE_BACK = b"\x1b[?1049l\x1b[?25h"
 
 
 class Panel:
@@ -69,6 +74,12 @@ class Panel:
         self._drawing.join()
         with contextlib.suppress(OSError):  # the terminal is gone
             self._live.stop()
+
+    def abandon(self) -> None:
+        """Give the terminal back as the process leaves. A signal's handler may call it."""
+        if self._live.is_started:
+            with contextlib.suppress(OSError):
+                os.write(self._console.file.fileno(), GIVE_BACK)
 
     @property
     def is_drawing(self) -> bool:

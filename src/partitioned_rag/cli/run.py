@@ -5,6 +5,7 @@ Floor: street.
 
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ from partitioned_rag.values import IndexReport
 
 if TYPE_CHECKING:
     from partitioned_rag.cli.panel import Panel
+
+
+GRACE_S = 1.0
+"""What is still at work so long after a reply's time is over is left where it stands."""
 
 
 @click.command("run", short_help="Answer the messages that a bridge drops into the inbox.")
@@ -56,7 +61,8 @@ def run(
     outbox/, from public/ and the sender's own folder. Messages outlive a
     crash in a queue per contact; a file that is no message is put away in
     the index folder, under quarantine/. Ctrl-C and SIGTERM end it: a reply
-    that is being made has ten seconds, and is else made at the next start.
+    that is being made has ten seconds, and is else made at the next start;
+    nothing else holds up the end for longer than a second more.
     On a terminal it shows what goes on; elsewhere it says a line for each
     message, and with --json it prints one object a line. With --once, exit
     code 1 says that messages are left which could not be answered, and why;
@@ -69,7 +75,10 @@ def run(
     """  # noqa: D301 — click looks for a real backspace
     from partitioned_rag.cli import lines  # noqa: PLC0415 — a door
     from partitioned_rag.responder.rehearsal import rehearse  # noqa: PLC0415 — a door
-    from partitioned_rag.responder.responder import Responder  # noqa: PLC0415 — a door
+    from partitioned_rag.responder.responder import (  # noqa: PLC0415 — a door
+        STOP_WITHIN_S,
+        Responder,
+    )
 
     panel = None
     if not (once or dry_run or as_json) and terminal.draws_stderr() and not _is_logged():
@@ -96,9 +105,18 @@ def run(
             if panel:
                 panel.observer.end()
             responder.stop()
+            signal.setitimer(signal.ITIMER_REAL, STOP_WITHIN_S + GRACE_S)
+
+        def leave(*_: object) -> None:
+            if panel:
+                panel.abandon()
+            terminal.say("ended in the middle of something; the next start does it anew")
+            os._exit(0)
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
+        # A partition that is being indexed holds up the end; to be killed there is safe.
+        signal.signal(signal.SIGALRM, leave)
         if once:
             left = responder.drain()
             for waits in left:
@@ -109,6 +127,7 @@ def run(
             return
         with panel or contextlib.nullcontext():
             responder.run()
+    signal.setitimer(signal.ITIMER_REAL, 0)
     if panel:
         terminal.say("ended; `prag log` shows what became of the messages")
 
