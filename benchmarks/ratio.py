@@ -84,3 +84,29 @@ def save(name: str, answers: dict[str, object], *, packages: Sequence[str] = PAC
     text = json.dumps({"machine": machine(packages), "answers": answers}, indent=2, sort_keys=True)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def save_part(
+    name: str,
+    part: str,
+    answers: dict[str, object],
+    *,
+    of: Sequence[str],
+    packages: Sequence[str] = PACKAGES,
+) -> None:
+    """Write what one part of a script answers to `results/NAME.json`, and leave the others alone.
+
+    Args:
+        name: Of the file.
+        part: Measured by itself, so with the machine that it was measured on.
+        answers: By a short name of the question.
+        of: All parts that there are; those that were not measured stand in the file as such.
+        packages: Whose versions bear on them.
+    """
+    path = RESULTS / f"{name}.json"
+    there = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else {}
+    parts = dict.fromkeys(of) | there | {part: {"machine": machine(packages), "answers": answers}}
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"parts": parts}, indent=2, sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")
+    print(json.dumps({part: answers}, indent=2))

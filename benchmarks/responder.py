@@ -1,6 +1,7 @@
 """Can `prag run` be left running beside a bridge?
 
 `python benchmarks/responder.py [PART [NUMBER]]`; without a part all of them, some half an hour.
+Each part is measured by itself, and what is saved of the others stays as it is.
 
     traffic [SECONDS]     60: ten messages a second from twenty contacts, through a bridge that
                           looks every two seconds; the model thinks for 20 ms. `--rate` for a
@@ -27,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from invented import make_box as fill
-from ratio import known, save
+from ratio import save_part
 from watched import Cost, cost
 
 from tests.crash.responding import kill_in_boxes
@@ -108,18 +109,15 @@ def traffic(seconds: int, embedder: str, rate: float) -> Answers:
             for receipt in receipts(root)
         ]
     own, whole, behind = where_time_went(kept, model)
-    label = ", ".join(
-        ["traffic"] + [embedder] * (embedder != EMBEDDER) + [f"{rate:g} a second"] * (rate != RATE)
-    )
     return {
-        f"{label}: questions in {seconds} s": len(kept.asked),
-        f"{label}: lost, doubled, misdirected or out of order": len(faults),
-        **spread(f"{label}: ms outside the model", own),
-        **spread(f"{label}: ms of service outside the model, from receipts", service),
-        **spread(f"{label}: ms behind an earlier reply that the bridge has not taken", behind),
-        **spread(f"{label}: ms from inbox to outbox", whole),
-        f"{label}: CPU seconds of `prag run` a message": round(used_s / len(kept.asked), 3),
-        **loaded(label),
+        f"questions in {seconds} s": len(kept.asked),
+        "lost, doubled, misdirected or out of order": len(faults),
+        **spread("ms outside the model", own),
+        **spread("ms of service outside the model, from receipts", service),
+        **spread("ms behind an earlier reply that the bridge has not taken", behind),
+        **spread("ms from inbox to outbox", whole),
+        "CPU seconds of `prag run` a message": round(used_s / len(kept.asked), 3),
+        "load average of the last minute": round(os.getloadavg()[0], 1),
     }
 
 
@@ -184,14 +182,14 @@ def kills(number: int) -> Answers:
         print(fault, file=sys.stderr)
     return {
         "kills": sum(each.kills for each in done),
-        "kills: of `prag run --once`": sum(each.kills_once for each in done),
-        "kills: seed": seed,
-        "kills: questions": sum(each.asked for each in done),
-        "kills: sources removed": sum(each.removed for each in done),
-        "kills: quotes seen": sum(each.quotes for each in done),
-        "kills: lost, doubled, misdirected, leaked or left in a queue": len(faults),
-        "kills: quotes of what was gone before the rename": len(late_ms),
-        "kills: the longest that it had been gone, ms": round(max(late_ms, default=0.0), 1),
+        "of `prag run --once`": sum(each.kills_once for each in done),
+        "seed": seed,
+        "questions": sum(each.asked for each in done),
+        "sources removed": sum(each.removed for each in done),
+        "quotes seen": sum(each.quotes for each in done),
+        "lost, doubled, misdirected, leaked or left in a queue": len(faults),
+        "quotes of what was gone before the rename": len(late_ms),
+        "the longest that it had been gone, ms": round(max(late_ms, default=0.0), 1),
     }
 
 
@@ -209,10 +207,8 @@ def idle(seconds: int) -> Answers:
             time.sleep(seconds)
             after = cost(process.pid)
     return {
-        f"idle: percent of a core in {seconds} s": round(
-            100 * (after.cpu_s - before.cpu_s) / seconds, 3
-        ),
-        **grown("idle", before, after),
+        f"percent of a core in {seconds} s": round(100 * (after.cpu_s - before.cpu_s) / seconds, 3),
+        **grown(before, after),
     }
 
 
@@ -245,12 +241,12 @@ def many(messages: int) -> Answers:
         print(asked, used, file=sys.stderr)
     half = next(used for asked, used in marks if asked >= len(kept.asked) / 2)
     return {
-        "many: messages": messages,
-        "many: of these answered": len(kept.sent),
-        "many: lost, doubled, misdirected or out of order": len(faults),
-        "many: megabytes after a tenth": round(marks[1][1].megabytes, 1),
-        **grown("many, second half", half, marks[-1][1]),
-        "many: CPU seconds an answer": round(marks[-1][1].cpu_s / len(kept.sent), 4),
+        "messages": messages,
+        "of these answered": len(kept.sent),
+        "lost, doubled, misdirected or out of order": len(faults),
+        "megabytes after a tenth": round(marks[1][1].megabytes, 1),
+        **{f"{name} in the second half": how for name, how in grown(half, marks[-1][1]).items()},
+        "CPU seconds an answer": round(marks[-1][1].cpu_s / len(kept.sent), 4),
     }
 
 
@@ -260,12 +256,12 @@ def forget(double: OllamaDouble) -> None:
         del double.exchanges[:-10]
 
 
-def grown(label: str, before: Cost, after: Cost) -> Answers:
+def grown(before: Cost, after: Cost) -> Answers:
     """Set out how a process has grown."""
     return {
-        f"{label}: megabytes": f"{before.megabytes:.1f} to {after.megabytes:.1f}",
-        f"{label}: file handles": f"{before.handles} to {after.handles}",
-        f"{label}: threads": f"{before.threads} to {after.threads}",
+        "megabytes": f"{before.megabytes:.1f} to {after.megabytes:.1f}",
+        "file handles": f"{before.handles} to {after.handles}",
+        "threads": f"{before.threads} to {after.threads}",
     }
 
 
@@ -305,12 +301,20 @@ def revocation(trials: int) -> Answers:
                 box.pick_up()
                 for left in box.root.glob(f"*/{source.name}"):
                     left.unlink()
+            # A reply is there a moment before its message is done with.
+            wait(
+                lambda: not unfinished(box.root),
+                lambda: f"left: {unfinished(box.root)}",
+                patience_s=60,
+            )
         faults = box.faults()
+    for fault in faults:
+        print(fault, file=sys.stderr)
     return {
-        "revocation: trials": trials,
-        "revocation: taken away while the model thought": len(taken),
-        "revocation: quoted": len(quoted),
-        "revocation: other faults": len(faults),
+        "trials": trials,
+        "taken away while the model thought": len(taken),
+        "quoted": len(quoted),
+        "other faults": len(faults),
     }
 
 
@@ -323,19 +327,8 @@ def spread(label: str, seconds: Sequence[float]) -> Answers:
     return {f"{label}, p50": round(1000 * cuts[9], 1), f"{label}, p95": round(1000 * cuts[18], 1)}
 
 
-def loaded(label: str) -> Answers:
-    """Say how busy the machine was."""
-    return {f"{label}: load average of the last minute": round(os.getloadavg()[0], 1)}
-
-
 def main() -> None:
     """Ask one question, or all."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("part", nargs="?")
-    parser.add_argument("number", nargs="?", type=int)
-    parser.add_argument("--embedder", default=EMBEDDER)
-    parser.add_argument("--rate", type=float, default=RATE)
-    chosen = parser.parse_args()
     parts: dict[str, tuple[Callable[[int], Answers], int]] = {
         "traffic": (lambda seconds: traffic(seconds, chosen.embedder, chosen.rate), 60),
         "kills": (kills, 1_000),
@@ -343,10 +336,25 @@ def main() -> None:
         "many": (many, 10_000),
         "revocation": (revocation, 200),
     }
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", nargs="?", choices=list(parts))
+    parser.add_argument("number", nargs="?", type=int)
+    parser.add_argument("--embedder", default=EMBEDDER)
+    parser.add_argument("--rate", type=float, default=RATE)
+    chosen = parser.parse_args()
     for name in [chosen.part] if chosen.part else parts:
         ask, usual = parts[name]
         answers = ask(chosen.number or usual)
-        save(NAME, known(NAME) | answers, packages=("chromadb", "watchfiles"))
+        if name == "traffic":
+            name = as_asked(name, chosen.embedder, chosen.rate)  # noqa: PLW2901
+        save_part(NAME, name, answers, of=list(parts), packages=("chromadb", "watchfiles"))
+
+
+def as_asked(part: str, embedder: str, rate: float) -> str:
+    """Tell a part that was asked otherwise than usual from the usual one."""
+    embedders = [embedder] * (embedder != EMBEDDER)
+    rates = [f"{rate:g} a second"] * (rate != RATE)
+    return ", ".join([part, *embedders, *rates])
 
 
 if __name__ == "__main__":

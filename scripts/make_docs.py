@@ -7,6 +7,7 @@ python scripts/make_docs.py --check    exits 1 if one differs from what would be
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,11 +51,38 @@ A ratio travels from machine to machine; a number of seconds does not.
 """
 
 
+def _parts(parts: dict[str, dict[str, Any] | None]) -> list[str]:
+    """Set out what was measured a part at a time, and say which parts were not."""
+    done = {name: found for name, found in parts.items() if found is not None}
+    told = f"Measured a part at a time: {'; '.join(done) or 'none yet'}."
+    if missing := [name for name in parts if name not in done]:
+        told += f" Not measured yet: {'; '.join(missing)}."
+    lines = [f"{told}\n"]
+    for name, found in done.items():
+        machine = found["machine"]
+        where = f"{machine['cores']} cores of {machine['cpu']}, {machine['system']}"
+        lines += [f"### {name}\n", *_counts(found["answers"])]
+        packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+        lines.append(f"\nOn {where}, Python {machine['python']}, {packages}.\n")
+    return lines
+
+
+def _counts(counts: dict[str, object]) -> list[str]:
+    return [
+        "| counted | |",
+        "| --- | --- |",
+        *(f"| {name} | {value} |" for name, value in counts.items()),
+    ]
+
+
 def benchmarks_page() -> str:
     """Set out what the benchmarks found, each file of results with the machine it was made on."""
     parts = [BENCHMARKS_HEAD]
     for path in sorted(RESULTS.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
+        if "parts" in result:
+            parts += [f"## {path.stem}\n", *_parts(result["parts"])]
+            continue
         machine = result["machine"]
         parts.append(f"## {path.stem}\n\n{_answers(result['answers'])}\n")
         packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
@@ -89,8 +117,7 @@ def _answers(answers: dict[str, object]) -> str:
         )
         lines.append(f"| {found['question']} | {ratio:.3g}{spread} | {figures} |")
     if counts:
-        lines += ["| counted | |", "| --- | --- |"]
-        lines += [f"| {name} | {value} |" for name, value in counts.items()]
+        lines += _counts(counts)
     return "\n".join(lines)
 
 
