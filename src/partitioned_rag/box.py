@@ -12,23 +12,16 @@ from types import TracebackType
 from typing import Self
 
 from partitioned_rag.audience import readable
-from partitioned_rag.contacts import FILE as CONTACTS
 from partitioned_rag.contacts import Contacts
 from partitioned_rag.contacts_file import ContactsFile
 from partitioned_rag.durable import sweep
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.errors import ContactError, PragError, StoreError
-from partitioned_rag.identity import (
-    PUBLIC,
-    Survey,
-    identify,
-    looks_like,
-    phone_digits,
-    survey,
-)
+from partitioned_rag.folders import look_into
+from partitioned_rag.identity import PUBLIC, identify, looks_like, phone_digits
 from partitioned_rag.partition import Partition
-from partitioned_rag.place import IndexFolder, box_folder, cannot_be_read
+from partitioned_rag.place import IndexFolder, box_folder
 from partitioned_rag.reply import gather
 from partitioned_rag.summary import Said, summarise, summary_tokens
 from partitioned_rag.values import (
@@ -43,8 +36,6 @@ from partitioned_rag.values import (
     PartitionReport,
     PartitionSummaries,
     Progress,
-    Skip,
-    SkipReason,
     SummaryProgress,
     SummaryReport,
 )
@@ -53,8 +44,6 @@ from partitioned_rag.view import DEFAULT_MODEL, REPLY_TOKENS, View
 # An open partition costs some 5 MB, 11 file handles and 6 threads.
 OPEN_AT_MOST = 8
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
-LINK = "it is a link: a partition must be a folder of its own"
-ROOT_FILE = "it lies in no partition: move it into public/ or into a contact's folder"
 
 
 class OMBox:
@@ -147,7 +136,7 @@ class OMBox:
             EmbedderError: The embedder cannot be loaded.
         """
         began = time.monotonic()
-        there, skipped = self._survey()
+        there, skipped = look_into(self.path)
         self._index.prepare()
         reports: list[PartitionReport] = []
         for name in there.partitions:
@@ -176,7 +165,7 @@ class OMBox:
         self._index.prepare()
         # In this order: what is kept for a folder that has just been made is not taken for gone.
         indexed = list(self._indexed())
-        there, _ = self._survey()
+        there, _ = look_into(self.path)
         known = {*there.partitions, *(refusal.name for refusal in there.refused)}
         reports: list[PartitionReport] = []
         for name in indexed:
@@ -204,7 +193,7 @@ class OMBox:
             BoxError: The folder cannot be read.
         """
         known, audience = self._identified(contacts)
-        there, _ = self._survey()
+        there, _ = look_into(self.path)
         aliases = known.aliases()
         theirs = {name for contact in audience.contacts for name in aliases.get(contact, ())}
         for refusal in there.refused:
@@ -286,7 +275,7 @@ class OMBox:
 
         began = time.monotonic()
         known, audience = self._identified(contacts)
-        there, _ = self._survey()
+        there, _ = look_into(self.path)
         names = there.partitions
         if contacts:
             names = readable(audience, there.partitions, known.aliases())
@@ -363,7 +352,7 @@ class OMBox:
         Raises:
             ContactError: The id is malformed or reserved.
         """
-        return identify(contact) in map(str, self._survey()[0].partitions)
+        return identify(contact) in map(str, look_into(self.path)[0].partitions)
 
     def surprises(self, *contacts: str) -> list[str]:
         """Say, for the owner's eyes, what could surprise about a view of these contacts.
@@ -372,7 +361,7 @@ class OMBox:
             ContactError, ContactsError, BoxError: As `view`.
         """
         known, audience = self._identified(contacts)
-        there, _ = self._survey()
+        there, _ = look_into(self.path)
         names = readable(audience, there.partitions, known.aliases())
         reads = ", ".join(names) or "nothing"
         told: list[str] = []
@@ -430,7 +419,7 @@ class OMBox:
             BoxError: The folder cannot be read, or the index is that of another OMBox.
             StoreError: An index cannot be read.
         """
-        there, skipped = self._survey()
+        there, skipped = look_into(self.path)
         self._index.check()
         try:
             version = self._embedder.version
@@ -463,33 +452,6 @@ class OMBox:
         return str(problem) if problem else ""
 
     # ------------------------------------------------------------ partitions
-
-    def _survey(self) -> tuple[Survey, tuple[Skip, ...]]:
-        """Look at the immediate content of the box: partitions, and what belongs to none."""
-        folders: list[str] = []
-        skipped: list[Skip] = []
-        try:
-            with os.scandir(self.path) as entries:
-                for entry in sorted(entries, key=lambda entry: entry.name):
-                    if entry.name.startswith("."):
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.name)
-                    elif entry.name == CONTACTS:
-                        continue  # the owner's configuration, and no source
-                    elif entry.is_symlink():
-                        skipped.append(_skip(entry.name, SkipReason.OUTSIDE_PARTITION, LINK))
-                    elif entry.is_file(follow_symlinks=False):
-                        skipped.append(_skip(entry.name, SkipReason.OUTSIDE_PARTITION, ROOT_FILE))
-                    else:
-                        skipped.append(_skip(entry.name, SkipReason.SPECIAL_FILE, ROOT_FILE))
-        except OSError as error:
-            raise cannot_be_read(self.path, error) from error
-        there = survey(folders)
-        skipped += [
-            _skip(refusal.name, SkipReason.UNSUPPORTED, refusal.detail) for refusal in there.refused
-        ]
-        return there, tuple(sorted(skipped, key=lambda skip: skip.source))
 
     def _partition(self, name: PartitionId) -> Partition:
         """Give the one handle of a partition; of all handles, the last used stay open."""
@@ -527,10 +489,6 @@ class OMBox:
         with self._pool:
             self._partitions.pop(partition.id, None)
         return PartitionReport(id=partition.id, removed=removed)
-
-
-def _skip(name: str, reason: SkipReason, detail: str) -> Skip:
-    return Skip(source=name, reason=reason, detail=detail)
 
 
 def _say_nothing(_: object) -> None:

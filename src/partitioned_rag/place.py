@@ -11,6 +11,7 @@ from typing import Final
 
 from partitioned_rag.durable import make_private_folder, write_whole
 from partitioned_rag.errors import BoxError, StoreError
+from partitioned_rag.folders import cannot_be_read
 
 INDEX: Final = ".prag"
 OWNER: Final = "box"
@@ -174,15 +175,6 @@ def box_folder(path: str | Path) -> Path:
     except OSError as error:
         raise cannot_be_read(folder, error) from error
     return folder
-
-
-def cannot_be_read(box: Path, error: OSError) -> BoxError:
-    """Make the error for a box that cannot be looked into."""
-    return BoxError(
-        f"the OMBox cannot be read: {error.strerror}",
-        where=str(box),
-        fix="see that it exists and that you may read it",
-    )
 
 
 def is_gone(box: Path) -> BoxError:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partitioned_rag import Exchange, Observer, OMBox, Outcome, Responder
+from partitioned_rag.folders import look_into
 from partitioned_rag.responder import queues, schedule
 from partitioned_rag.responder.queue import Queue, State
 from tests.ollama_double import Exchange as Chat
@@ -290,19 +291,22 @@ def test_an_index_forgets_no_contact_who_has_just_written(
     """A message is taken in between any two steps of an index."""
     with OMBox(root, "hashing", ollama_host=double.host) as box:
         box.index()
-        looked = OMBox._survey
         dropped: list[Path] = []
+        is_answering = False
 
-        def survey(self: OMBox) -> object:
-            there = looked(self)
-            if self is box and len(dropped) < 2:
+        def look_and_write(path: Path) -> object:
+            nonlocal is_answering
+            there = look_into(path)
+            if not is_answering and len(dropped) < 2:
                 dropped.append(drop(root, f"1555030000{len(dropped)}", "om when?"))
                 double.misbehave(Fault.HTTP_500)
+                is_answering = True
                 with OMBox(root, "hashing", ollama_host=double.host) as other:
                     Responder(other).drain()
+                is_answering = False
             return there
 
-        monkeypatch.setattr(OMBox, "_survey", survey)
+        monkeypatch.setattr("partitioned_rag.box.look_into", look_and_write)
         box.index()
     assert [queue_of(root, f"1555030000{n}").waiting() for n in range(2)] == [1, 1]
 
