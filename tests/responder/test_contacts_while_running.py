@@ -66,7 +66,7 @@ def test_who_waits_as_one_contact_is_answered_as_who_they_are_by_now(
     says(root, f'{limit("friend", 1)}aliases = ["{ASKER}"]\n')
     with Running(root, double) as running:
         use_up_the_hour(root, running)
-        says(root, "")
+        says(root, limit(ASKER, 1))  # of their own, of which nothing is used up
         running.seen.wait(lambda: len(running.seen.outcomes) == 3)
         assert "b?" in take(root)[0]
     assert running.seen.outcomes[-1].contact == ASKER
@@ -92,3 +92,18 @@ def test_while_the_file_is_broken_what_waits_is_not_tried_and_is_answered_once_i
             says(root, limit(ASKER, 9))
             running.seen.wait(lambda n=n: len(running.seen.outcomes) == n)  # type: ignore[misc]
     assert {each.state for each in running.seen.outcomes} == {"delivered"}
+
+
+def test_a_fault_while_the_model_thinks_is_no_failure_of_the_message(
+    root: Path, double: OllamaDouble
+) -> None:
+    double.on_chat(lambda _: says(root, "nobody = 1\n"))
+    with Running(root, double) as running:
+        drop(root, ASKER, "om a?", 1)
+        running.seen.wait(lambda: bool(running.seen.outcomes) and bool(running.seen.texts))
+        (message,) = queue_of(root, ASKER).unfinished()
+        assert (str(message.state), message.attempts) == ("received", 0)
+        double.on_chat(lambda _: None)
+        says(root, "")
+        running.seen.wait(lambda: len(running.seen.outcomes) == 2)
+    assert [each.state for each in running.seen.outcomes] == ["received", "delivered"]
