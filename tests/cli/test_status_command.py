@@ -54,6 +54,7 @@ def let_wait(folder: Path, *, number: int) -> None:
         (folder / name).mkdir(exist_ok=True)
     for n in range(number):
         drop(folder, PHONE, f"om q{n}?", n)
+    drop(folder, "15550100002", "nothing that is asked")  # of whom nothing waits
     (folder / "inbox" / "x.json").write_text('{"sender": 7, "text": "om"}')
     with OMBox(folder, "hashing", ollama_host=NO_OLLAMA) as box:
         Responder(box).drain()

@@ -43,14 +43,16 @@ def look(box, times):
 sys.addaudithook(note)
 with OMBox(root, "hashing", ollama_host=host) as box:
     responder = Responder(box, observer=Told())
-    look(box, 3)
+    look(box, 1)
+    answered = len(list((root / "outbox").glob("*.txt")))
+    look(box, 2)
     tried = sum(path.endswith("1.json") for path in moves)
     schedule.FIRST_PAUSE_S = 0.0
     responder = Responder(box, observer=Told())
     look(box, 3)
     (root / "inbox").chmod(0o700)
     look(box, 1)
-print(json.dumps({"tried": tried, "told": told, "left": left}))
+print(json.dumps({"tried": tried, "told": told, "left": left, "answered": answered}))
 """
 
 
@@ -83,9 +85,9 @@ def test_what_may_not_be_put_away_leaves_nothing_and_is_told_once(root: Path) ->
     seen = json.loads(done.stdout)
     told = [text for text in seen["told"] if BROKEN in text and ASKER not in text]
     assert (seen["tried"], len(told)) == (1, 2), seen  # once by each of the two responders
-    assert seen["left"][:2] == [[], []]
-    assert {BROKEN, "reason.txt"} < set(seen["left"][2])
+    assert seen["left"][:3] == [[], [], []]
+    assert {BROKEN, "reason.txt"} < set(seen["left"][3])
     # What is no stranger's is answered, once, though its file cannot be removed.
-    assert chats == 1
+    assert (seen["answered"], chats) == (1, 1)
     assert list((root / "inbox").iterdir()) == []
     assert [path.name for path in (root / "outbox").iterdir()] == [f"{ASKER}.txt"]
