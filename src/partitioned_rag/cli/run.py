@@ -108,10 +108,12 @@ def run(
             signal.setitimer(signal.ITIMER_REAL, STOP_WITHIN_S + GRACE_S)
 
         def leave(*_: object) -> None:
-            if panel:
-                panel.abandon()
-            terminal.say("ended in the middle of something; the next start does it anew")
-            os._exit(0)
+            try:
+                if panel:
+                    panel.abandon()
+                terminal.say("ended in the middle of something; the next start does it anew")
+            finally:  # whatever this has interrupted, such as a write to stderr
+                os._exit(0)
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
