@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PROFILE ?= ci
 
@@ -39,6 +40,9 @@ bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
 	$(BIN)/python benchmarks/noninterference.py
 	$(BIN)/python benchmarks/crash.py
 	$(BIN)/python benchmarks/responder.py
+	@$(MAKE) --no-print-directory $(PEERS)/installed || echo "the peers cannot be installed here"
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/against_peers.py
 
 docs: $(VENV)/installed-dev  ## write the pages that are made from the program
 	$(BIN)/python scripts/make_docs.py
@@ -47,8 +51,8 @@ fmt: $(VENV)/installed-dev  ## put the code into its format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove the .venv and every cache
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean:  ## remove every environment and cache
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch comes first and alone: it is by far the largest, and everything else must take it as it is.
@@ -60,4 +64,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Other libraries for `make bench` to compare with; they never come near the ones that we need.
+$(PEERS)/installed: benchmarks/peers/requirements.txt constraints.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+		--requirement benchmarks/peers/requirements.txt
 	touch $@
