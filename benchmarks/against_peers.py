@@ -24,7 +24,7 @@ from pathlib import Path
 
 from corpus import BEGAN, cut, make_chat, turn
 from invented import make_box, sentence
-from ratio import RESULTS, machine
+from ratio import machine, write
 from sides import OURS, PEERS, PRAG, Cost, at_hand, run, versions, work
 
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
@@ -52,16 +52,13 @@ MEASURES = {
     "full": Measure("Index everything", "chunks/s", more_is_better=True),
     "memory": Measure("Peak memory of that", "MB"),
     "disk": Measure("The index on disk", "MB"),
-    "unchanged": Measure("Nothing changed, the work alone", "s"),
-    "unchanged process": Measure("Nothing changed, whole process", "s"),
-    "edited": Measure("One file changed, the work alone", "s"),
-    "edited process": Measure("One file changed, whole process", "s"),
-    "appended": Measure("One line more in a long chat, the work alone", "s"),
-    "appended process": Measure("One line more in a long chat, whole process", "s"),
-    "deleted": Measure("One file deleted, the work alone", "s"),
-    "deleted process": Measure("One file deleted, whole process", "s"),
+    "unchanged": Measure("Nothing changed, whole process", "s"),
+    "unchanged, work": Measure("Nothing changed, the work alone", "s"),
+    "edited": Measure("One file changed, whole process", "s"),
+    "appended": Measure("One line more in a long chat, whole process", "s"),
+    "deleted": Measure("One file deleted, whole process", "s"),
     "cold": Measure("A first question, whole process", "s"),
-    "cold processor": Measure("A first question, seconds of the processor", "s"),
+    "cold, processor": Measure("A first question, processor time", "s"),
     "warm p50": Measure("A further question, median", "ms"),
     "warm p95": Measure("A further question, 95th percentile", "ms"),
 }
@@ -107,8 +104,8 @@ class Bench:
         """Measure a sync of each side in turn."""
         for side in self.sides:
             cost = cost_of(side)
-            self.note(measure, side, cost.said["work_s"])
-            self.note(f"{measure} process", side, cost.process_s)
+            self.note(measure, side, cost.process_s)
+            self.note(f"{measure}, work", side, cost.said["work_s"])
 
 
 def settle() -> None:
@@ -211,7 +208,7 @@ def ask_cold(bench: Bench, gone: str) -> None:
             cost = work(side, "search", files=bench.public, store=store, questions=given)
             hits = cost.said["hits"][0]
         bench.note("cold", side, cost.process_s)
-        bench.note("cold processor", side, cost.cpu_s)
+        bench.note("cold, processor", side, cost.cpu_s)
         still = bench.counted.setdefault("found after deletion", {})
         still[side] = still.get(side, 0) + any(gone in hit for hit in hits)
 
@@ -265,25 +262,27 @@ def main() -> None:
             store = bench.folder / f"{side}-chat"
             bench.chat_built[side] = bench.sync(side, bench.chat, store, bench.chat_chunks)
             print(f"{side}: has its chat", flush=True)
+        sizes = {
+            "files": given.files,
+            "chunks": sum(map(len, bench.chunks.values())),
+            "chat_kb": given.chat_kb,
+            "chat_chunks": sum(map(len, bench.chat_chunks.values())),
+        }
         for number in range(given.repeats):
+            first = number % len(sides)
+            bench.sides = sides[first:] + sides[:first]
             one_round(bench, number)
             print(f"round {number + 1} of {given.repeats}", flush=True)
-        result = {
-            "machine": machine(OUR_PACKAGES) | {"peers": versions(PEER_PACKAGES)},
-            "sizes": {
-                "files": given.files,
-                "chunks": sum(map(len, bench.chunks.values())),
-                "chat_kb": given.chat_kb,
-                "chat_chunks": sum(map(len, bench.chat_chunks.values())),
-                "rounds": given.repeats,
-            },
-            "measures": compared(bench),
-            "counted": bench.counted,
-        }
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(result, indent=2, sort_keys=True)
-    (RESULTS / "peers.json").write_text(text + "\n", encoding="utf-8")
-    print(text)
+            # After each, so that a run that is broken off has been worth its time.
+            write(
+                "peers",
+                {
+                    "machine": machine(OUR_PACKAGES) | {"peers": versions(PEER_PACKAGES)},
+                    "sizes": sizes | {"rounds": number + 1},
+                    "measures": compared(bench),
+                    "counted": bench.counted,
+                },
+            )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from corpus import cut
 from invented import make_box, paragraph, sentence
-from ratio import RESULTS, machine
+from ratio import machine, write
 from sides import OURS, Cost, at_hand, work
 
 from partitioned_rag.embedding.registry import open_embedder
@@ -185,10 +185,7 @@ def main() -> None:
             for what, by_side in figures.items()
         },
     }
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(result, indent=2, sort_keys=True)
-    (RESULTS / "growth.json").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    write("growth", result)
 
 
 if __name__ == "__main__":

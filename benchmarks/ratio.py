@@ -80,8 +80,14 @@ def save(name: str, answers: dict[str, object], *, packages: Sequence[str] = PAC
         answers: By a short name of the question.
         packages: Whose versions bear on them.
     """
+    answers = json.loads(json.dumps(answers, sort_keys=True))
+    write(name, {"answers": answers, "machine": machine(packages)})
+
+
+def write(name: str, result: dict[str, object]) -> None:
+    """Write what a script found to `results/NAME.json`, in its order, and print it."""
     RESULTS.mkdir(exist_ok=True)
-    text = json.dumps({"machine": machine(packages), "answers": answers}, indent=2, sort_keys=True)
+    text = json.dumps(result, indent=2)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(text)
 

@@ -5,11 +5,14 @@ python scripts/make_docs.py --check    exits 1 if one differs from what would be
 """
 
 import json
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from comparison import growth_plots, growth_section, peers_in_short, peers_section
 
 from partitioned_rag.cli.main import prag
 
@@ -84,17 +87,30 @@ def benchmarks_page() -> str:
             parts += [f"## {path.stem}\n", *_parts(result["parts"])]
             continue
         machine = result["machine"]
-        parts.append(f"## {path.stem}\n\n{_answers(result['answers'])}\n")
-        packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+        section = dict(SECTIONS).get(path.stem, _answers)(result)
+        parts.append(f"## {path.stem}\n\n{section}\n")
         parts.append(
             f"On {machine['cores']} cores of {machine['cpu']}, {machine['system']},"
-            f" Python {machine['python']}, {packages}.\n"
+            f" Python {machine['python']}, {_versions(machine['packages'])}.\n"
         )
+        if "peers" in machine:
+            parts.append(f"The peers: {_versions(machine['peers'])}.\n")
     return "\n".join(parts)
 
 
-def _answers(answers: dict[str, object]) -> str:
+SECTIONS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("peers", peers_section),
+    ("growth", growth_section),
+)
+
+
+def _versions(packages: dict[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in packages.items())
+
+
+def _answers(result: dict[str, Any]) -> str:
     """Make a table: of ratios if there are any, else of counts."""
+    answers: dict[str, Any] = result["answers"]
     ratios = {name: found for name, found in answers.items() if isinstance(found, dict)}
     counts = {name: found for name, found in answers.items() if not isinstance(found, dict)}
     lines: list[str] = []
@@ -121,7 +137,34 @@ def _answers(answers: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
-PAGES = (("cli.md", cli_page), ("benchmarks.md", benchmarks_page))
+README = DOCS.parent / "README.md"
+# What stands between two marks is made, the marks stay.
+BETWEEN_MARKS = re.compile(r"(?<=<!-- peers -->\n).*?(?=<!-- /peers -->)", re.DOTALL)
+
+
+def readme_page() -> str:
+    """Put the comparison, if there is one, between its marks in the README."""
+    found = _result("peers")
+    table = f"\n{peers_in_short(found)}\n\n" if found else ""
+    return BETWEEN_MARKS.sub(lambda _: table, README.read_text(encoding="utf-8"), count=1)
+
+
+def plots() -> dict[Path, str]:
+    """Draw what there is to draw."""
+    found = _result("growth")
+    return {DOCS / "plots" / name: text for name, text in growth_plots(found or {}).items()}
+
+
+def _result(name: str) -> dict[str, Any] | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+PAGES = (
+    (DOCS / "cli.md", cli_page),
+    (DOCS / "benchmarks.md", benchmarks_page),
+    (README, readme_page),
+)
 
 
 def main() -> int:
@@ -130,9 +173,10 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    made = {DOCS / name: page() for name, page in PAGES}
+    made = {path: page() for path, page in PAGES} | plots()
     if "--check" not in sys.argv[1:]:
         for path, text in made.items():
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         return 0
     stale = [
@@ -141,7 +185,9 @@ def main() -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
     for path in stale:
-        sys.stderr.write(f"docs/{path.name} is not what the program says: run `make docs`\n")
+        sys.stderr.write(
+            f"{path.relative_to(DOCS.parent)} is not what the program says: run `make docs`\n"
+        )
     return 1 if stale else 0
 
 
