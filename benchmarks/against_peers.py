@@ -238,6 +238,14 @@ def compared(bench: Bench) -> dict[str, object]:
     return table
 
 
+def peers_named(text: str) -> list[str]:
+    """Read a list of peers."""
+    names = text.split(",")
+    if unknown := set(names).difference(PEERS):
+        raise argparse.ArgumentTypeError(f"no peer: {', '.join(sorted(unknown))}")
+    return names
+
+
 def main() -> None:
     """Measure, and write `results/peers.json`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -246,9 +254,9 @@ def main() -> None:
     parser.add_argument("--chat-kb", type=int, default=5_000, help="size of the chat that grows")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
     parser.add_argument("--questions", type=int, default=200, help="warm ones of a round")
-    parser.add_argument("--peers", default=",".join(PEERS), help="those to compare with")
+    parser.add_argument("--peers", type=peers_named, default=PEERS, help="those to compare with")
     given = parser.parse_args()
-    sides = [OURS, *at_hand(given.peers.split(","))]
+    sides = [OURS, *at_hand(given.peers)]
     if sides == [OURS]:
         return
     embedder = open_embedder(DEFAULT_EMBEDDER)
