@@ -45,9 +45,12 @@ def peak_megabytes() -> float:
 def sync(side: Side, chunks_file: Path | None) -> dict[str, object]:
     """Make the index what the folder is."""
     chunks = json.loads(chunks_file.read_text(encoding="utf-8")) if chunks_file else {}
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     side.sync(chunks)
-    return {"work_s": time.perf_counter() - began}
+    return {
+        "work_s": time.perf_counter() - began,
+        "work_cpu_s": time.process_time() - began_cpu,
+    }
 
 
 def search(side: Side, questions_file: Path) -> dict[str, object]:
