@@ -65,7 +65,7 @@ def _parts(parts: dict[str, dict[str, Any] | None]) -> list[str]:
         machine = found["machine"]
         where = f"{machine['cores']} cores of {machine['cpu']}, {machine['system']}"
         lines += [f"### {name}\n", *_counts(found["answers"])]
-        packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+        packages = _versions(machine["packages"])
         lines.append(f"\nOn {where}, Python {machine['python']}, {packages}.\n")
     return lines
 
