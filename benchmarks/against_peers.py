@@ -7,7 +7,8 @@ and loading the model; we pay for both.
 python benchmarks/against_peers.py [--files N] [--paragraphs N] [--chat-kb N] [--repeats N]
                                    [--questions N] [--peers NAME,NAME]
 
-Run it alone on the machine. The peers are installed by `make bench` into `.venv-peers`.
+Run it alone on the machine (over an hour on two cores; most of it goes into the peers' embedding).
+The peers are installed by `make bench` into `.venv-peers`.
 """
 
 import argparse
@@ -254,8 +255,8 @@ def main() -> None:
     """Measure, and write `results/peers.json`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--files", type=int, default=2_000, help="text files")
-    parser.add_argument("--paragraphs", type=int, default=4, help="of each, about a chunk each")
-    parser.add_argument("--chat-kb", type=int, default=5_000, help="size of the chat that grows")
+    parser.add_argument("--paragraphs", type=int, default=1, help="of each, about a chunk each")
+    parser.add_argument("--chat-kb", type=int, default=1_000, help="size of the chat that grows")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
     parser.add_argument("--questions", type=int, default=200, help="warm ones of a round")
     parser.add_argument("--peers", type=peers_named, default=PEERS, help="those to compare with")

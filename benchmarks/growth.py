@@ -5,7 +5,8 @@ are installed, a plain loop over Chroma is measured in turn.
 
 python benchmarks/growth.py [--sizes N,N] [--contacts N,N] [--beside N,N] [--repeats N]
 
-Run it alone on the machine. The smallest number of each list is what the others are compared with.
+Run it alone on the machine (half an hour or more on two cores).
+The smallest number of each list is what the others are compared with.
 """
 
 import argparse
