@@ -131,6 +131,20 @@ def test_ties_stand_in_the_order_of_source_and_place(store: Store) -> None:
     ]
 
 
+def test_given_chunks_have_the_cosines_that_a_search_gives_them(store: Store) -> None:
+    put(store, "friend/a.txt", ["one", "two", "three"])
+    question = np.asarray([0.6, 0.8, 0.0, 0.0], dtype=np.float32)
+    scores = store.cosines(question, [ChunkId("friend/a.txt 1 two"), ChunkId("friend/a.txt 0 one")])
+    found = {hit.text: hit.score for hit in store.nearest(question, limit=3)}
+    assert scores == {
+        "friend/a.txt 1 two": found["two"],
+        "friend/a.txt 0 one": found["one"],
+    }
+    assert store.cosines(question, []) == {}
+    with pytest.raises(DamagedError):
+        store.cosines(question, [ChunkId("never indexed")])
+
+
 def test_another_handle_sees_what_was_written_once_it_refreshes(store: Store, folder: Path) -> None:
     other = Store(folder, MAKER)
     put(store, "friend/a.txt", ["one"])

@@ -116,12 +116,35 @@ def test_vectors_come_back_bit_for_bit_after_reopening(make: Make, folder: Path)
 
 
 @pytest.mark.parametrize("make", INDEXES)
+def test_the_cosines_of_given_vectors_are_those_of_the_nearest_to_the_bit(
+    make: Make, folder: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    vectors = unit(rng.standard_normal((60, DIMENSIONS)).tolist())
+    asked = unit(rng.standard_normal((1, DIMENSIONS)).tolist())[0]
+    index = make(folder)
+    try:
+        index.add([name(n) for n in range(60)], vectors)
+        some = [name(n) for n in (59, 0, 17, 18)]
+        assert index.cosines(asked, []) == {}
+        before_any_search = index.cosines(asked, some)
+        nearest = dict(index.nearest(asked, limit=60))
+        assert before_any_search == {chunk: nearest[chunk] for chunk in some}
+        assert index.cosines(asked, some) == before_any_search
+        assert list(before_any_search) == some
+    finally:
+        index.close()
+
+
+@pytest.mark.parametrize("make", INDEXES)
 def test_a_missing_vector_is_damage(make: Make, folder: Path) -> None:
     index = make(folder)
     try:
         index.add([name(1)], unit([[1.0] * DIMENSIONS]))
         with pytest.raises(DamagedError):
             index.vectors([name(1), name(2)])
+        with pytest.raises(DamagedError):
+            index.cosines(unit([[1.0] * DIMENSIONS])[0], [name(2)])
     finally:
         index.close()
 

@@ -4,7 +4,6 @@ Ids and vectors alone: Chroma leaves the text of deleted documents in its file, 
 """
 
 import errno
-import math
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from chromadb.config import Settings
 
 from partitioned_rag.durable import close_to_others, make_private_folder
+from partitioned_rag.store.exact import best, cosines, could_be_best
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.values import ChunkId
 
@@ -31,8 +31,6 @@ COLLECTION = "chunks"
 EXACT_UP_TO = 100_000
 # How many more than wanted the graph is asked for, since it misses about 6 % at 100,000.
 GRAPH_OVERSAMPLING = 8
-# Twice what summing 1,024 float32 products of unit vectors can be off by.
-COARSE_ERROR = 2e-4
 DELETE_BATCH = 1_000
 # Chroma gives vectors as lists of numbers, ten times the size of an array.
 READ_BATCH = 2_000
@@ -158,13 +156,12 @@ class ChromaIndex:
             if count > self._exact_up_to:
                 return self._nearest_by_graph(vector, limit=limit, count=count)
             ids, matrix = self._all_vectors()
-        coarse = matrix @ vector
-        if limit < len(ids):
-            bar = np.partition(coarse, -limit)[-limit] - COARSE_ERROR
-            rows = np.flatnonzero(coarse >= bar)
-        else:
-            rows = np.arange(len(ids))
-        return _best(((ids[row], matrix[row]) for row in rows.tolist()), vector, limit=limit)
+        rows = could_be_best(matrix @ vector, limit=limit, dimensions=self._dimensions)
+        return best(cosines([ids[row] for row in rows], matrix[rows], vector), limit=limit)
+
+    def cosines(self, vector: Vectors, ids: Sequence[ChunkId]) -> dict[ChunkId, float]:
+        """Give the exact cosines of some vectors with one."""
+        return cosines(ids, self.vectors(ids), vector)
 
     def close(self) -> None:
         """Let go of files and threads; twice is harmless."""
@@ -185,7 +182,7 @@ class ChromaIndex:
         if embeddings is None:
             raise DamagedError("the collection gave no vectors")
         rows = np.asarray(embeddings[0], dtype=np.float32)
-        return _best(zip(map(ChunkId, found["ids"][0]), rows, strict=True), vector, limit=limit)
+        return best(cosines(list(map(ChunkId, found["ids"][0])), rows, vector), limit=limit)
 
     def _all_vectors(self) -> tuple[list[ChunkId], Vectors]:
         if self._matrix is None:
@@ -209,23 +206,6 @@ class ChromaIndex:
     def _forget_matrix(self) -> None:
         self._matrix = None
         self._row_ids = []
-
-
-def _best(
-    rows: "Iterator[tuple[ChunkId, Vectors]] | zip[tuple[ChunkId, Vectors]]",
-    vector: Vectors,
-    *,
-    limit: int,
-) -> list[tuple[ChunkId, float]]:
-    """Score rows exactly and keep the best, with all that tie with the last of them."""
-    question = vector.astype(np.float64)
-    # A product of two float32 is exact in float64, and fsum rounds once: no order leaves a trace.
-    scored = [(chunk, math.fsum((row * question).tolist())) for chunk, row in rows]
-    scored.sort(key=lambda pair: (-pair[1], pair[0]))
-    if len(scored) > limit:
-        bar = scored[limit - 1][1]
-        scored = [pair for pair in scored if pair[1] >= bar]
-    return scored
 
 
 @contextmanager

@@ -64,6 +64,14 @@ class VectorIndex(Protocol):
         """
         ...
 
+    def cosines(self, vector: "Vectors", ids: Sequence[ChunkId]) -> dict[ChunkId, float]:
+        """Give the exact cosines of some vectors with one, to the bit those of `nearest`.
+
+        Raises:
+            DamagedError: One of them is missing.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of files and threads; twice is harmless."""
         ...

@@ -209,6 +209,18 @@ class Store:
         candidates.sort(key=lambda found: (-found.score, found.source, found.start))
         return candidates[:limit]
 
+    def cosines(self, vector: "Vector", ids: Sequence[ChunkId]) -> dict[ChunkId, float]:
+        """Give the exact cosine of some chunks with a question, to the bit that of `nearest`.
+
+        Args:
+            vector: The question's.
+            ids: Of chunks that are indexed here.
+
+        Raises:
+            DamagedError: Catalog and vectors contradict each other.
+        """
+        return self._vectors().cosines(vector, ids) if ids else {}
+
     def pieces(self) -> list[Piece]:
         """List the chunks that no summary was made of, by source and place."""
         return self._catalog.pieces()

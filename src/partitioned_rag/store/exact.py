@@ -1,0 +1,59 @@
+"""Exact cosines: the same to the bit whatever keeps the vectors, and in whichever order.
+
+A product of two float32 numbers is exact in float64, and `fsum` rounds their sum once.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from partitioned_rag.values import ChunkId
+
+Vectors = npt.NDArray[np.float32]
+
+
+def cosines(ids: Sequence[ChunkId], rows: Vectors, vector: Vectors) -> dict[ChunkId, float]:
+    """Give the cosine of each row with a vector.
+
+    Args:
+        ids: Names of the rows.
+        rows: Unit length, shape `(len(ids), dimensions)`.
+        vector: Unit length, shape `(dimensions,)`.
+    """
+    question = vector.astype(np.float64)
+    return {
+        chunk: math.fsum((row * question).tolist()) for chunk, row in zip(ids, rows, strict=True)
+    }
+
+
+def best(scored: dict[ChunkId, float], *, limit: int) -> list[tuple[ChunkId, float]]:
+    """Keep the best, with all that tie with the last of them; best first, ties by id."""
+    ordered = sorted(scored.items(), key=lambda pair: (-pair[1], pair[0]))
+    if len(ordered) > limit:
+        bar = ordered[limit - 1][1]
+        ordered = [pair for pair in ordered if pair[1] >= bar]
+    return ordered
+
+
+def could_be_best(coarse: Vectors, *, limit: int, dimensions: int) -> list[int]:
+    """Say which rows can be among the best, going by products that were summed in float32.
+
+    Args:
+        coarse: The product of each row with the vector, all of unit length.
+        limit: How many are wanted.
+        dimensions: How many products each of them is the sum of.
+
+    Returns:
+        Numbers of rows, ascending: all that can be among the best `limit` or tie with the last.
+
+    A sum of n products of float32 numbers is off by at most n units of roundoff (2^-24) times the
+    sum of their magnitudes, which unit length keeps below 1 (Higham, "Accuracy and Stability of
+    Numerical Algorithms", 2002, section 3.1). Two rows can be off in opposite directions; and
+    once more of the same is for lengths that are not quite 1.
+    """
+    if limit >= len(coarse):
+        return list(range(len(coarse)))
+    bar = np.partition(coarse, -limit)[-limit] - 4 * dimensions * 2.0**-24
+    return [int(row) for row in np.flatnonzero(coarse >= bar)]
