@@ -289,15 +289,16 @@ def test_another_embedder_rebuilds_and_says_so(folder: Path) -> None:
     assert ["public" in sentence and "rebuilt" in sentence for sentence in said] == [True]
 
 
-@pytest.mark.parametrize("victim", ["catalog.sqlite3", "chroma.sqlite3"])
+@pytest.mark.parametrize("victims", [["catalog.sqlite3"], ["chroma.sqlite3", "array/*"]])
 def test_a_damaged_partition_is_rebuilt_and_said_and_others_are_untouched(
-    folder: Path, victim: str
+    folder: Path, victims: list[str]
 ) -> None:
     with OMBox(folder, CountingEmbedder()) as box:
         box.index()
     index = folder / ".prag" / "partitions"
-    (path,) = (index / FRIEND).rglob(victim)
-    path.write_bytes(b"no database at all " * 400)
+    for victim in victims:
+        (path,) = (index / FRIEND).rglob(victim)
+        path.write_bytes(b"no database at all " * 400)
     for leftover in (index / FRIEND).glob("catalog.sqlite3-*"):
         leftover.unlink()
     said: list[str] = []
@@ -307,6 +308,21 @@ def test_a_damaged_partition_is_rebuilt_and_said_and_others_are_untouched(
         assert "public/about.md" in sources(box, "accordion")
     assert embedder.texts == ["The party for Ada is on the roof."]
     assert [FRIEND in sentence for sentence in said] == [True]
+
+
+@pytest.mark.parametrize("victim", ["chroma.sqlite3", "array/*"])
+def test_one_damaged_copy_of_the_vectors_costs_nothing_and_is_no_news(
+    folder: Path, victim: str
+) -> None:
+    with OMBox(folder, CountingEmbedder()) as box:
+        box.index()
+    (path,) = (folder / ".prag" / "partitions" / FRIEND).rglob(victim)
+    path.write_bytes(b"no vectors at all " * 400)
+    said: list[str] = []
+    embedder = CountingEmbedder()
+    with OMBox(folder, embedder, notify=said.append) as box:
+        assert f"{FRIEND}/secret.txt" in sources(box, "party for Ada", FRIEND)
+    assert (embedder.texts, said) == ([], [])
 
 
 def test_an_index_that_cannot_be_written_fails_for_its_partition_alone(

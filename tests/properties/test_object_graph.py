@@ -16,6 +16,7 @@ import pytest
 from partitioned_rag.box import OMBox
 from partitioned_rag.contacts import Contact, Contacts
 from partitioned_rag.partition import Partition
+from partitioned_rag.store.array import ArrayIndex
 from partitioned_rag.store.catalog import Catalog
 from partitioned_rag.store.chroma import ChromaIndex
 from partitioned_rag.store.store import Store
@@ -124,7 +125,8 @@ def test_the_walk_sees_what_a_view_holds(box: OMBox) -> None:
     """Guard the guard: it must come to the stores, catalogs and vectors of the view's own."""
     view = used(box.view(OWN))
     kinds = [type(each) for each in reachable(view)]
-    assert [kinds.count(kind) for kind in (Partition, Store, Catalog, ChromaIndex)] == [2, 2, 2, 2]
+    edges = (Store, Catalog, ArrayIndex, ChromaIndex)
+    assert [kinds.count(kind) for kind in (Partition, *edges)] == [2, 2, 2, 2, 2]
     assert str(box.path / OWN) in {str(each) for each in reachable(view) if isinstance(each, Path)}
 
 

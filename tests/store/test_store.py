@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from partitioned_rag.store.chroma import ChromaIndex
 from partitioned_rag.store.index import DamagedError
-from partitioned_rag.store.store import ERASED_AT_MOST, Maker, Store
+from partitioned_rag.store.store import Maker, Store
 from partitioned_rag.values import (
     Chunk,
     ChunkId,
@@ -164,67 +163,17 @@ def test_a_handle_notices_that_the_index_was_removed(store: Store, folder: Path)
     assert store.counts() == (0, 0)
 
 
-def test_a_vector_that_no_chunk_has_is_dropped_on_open(store: Store, folder: Path) -> None:
-    put(store, "friend/a.txt", ["one"])
-    (vectors,) = folder.glob("vectors-*")
-    store.close()
-    # What a kill between the vectors and the catalog leaves behind.
-    index = ChromaIndex(vectors, dimensions=4)
-    index.add([ChunkId("orphan")], axis(1).reshape(1, -1))
-    index.close()
-    again = Store(folder, MAKER)
-    assert [hit.text for hit in again.nearest(axis(1), limit=5)] == ["one"]
-    again.close()
-    index = ChromaIndex(vectors, dimensions=4)
-    assert index.ids() == {"friend/a.txt 0 one"}
-    index.close()
-
-
-def test_a_chunk_that_lost_its_vector_is_damage(store: Store, folder: Path) -> None:
-    put(store, "friend/a.txt", ["one", "two"])
-    (vectors,) = folder.glob("vectors-*")
-    store.close()
-    index = ChromaIndex(vectors, dimensions=4)
-    index.remove([ChunkId("friend/a.txt 0 one")])
-    index.close()
-    again = Store(folder, MAKER)
-    with pytest.raises(DamagedError, match="1 vectors are missing"):
-        again.nearest(axis(0), limit=1)
-    again.close()
-
-
-def test_a_vector_that_was_altered_is_damage(store: Store, folder: Path) -> None:
-    put(store, "friend/a.txt", ["one", "two"])
-    (vectors,) = folder.glob("vectors-*")
-    store.close()
-    index = ChromaIndex(vectors, dimensions=4)
-    index.remove([ChunkId("friend/a.txt 0 one")])
-    index.add([ChunkId("friend/a.txt 0 one")], axis(3).reshape(1, -1))
-    index.close()
-    again = Store(folder, MAKER)
-    with pytest.raises(DamagedError, match="1 altered"):
-        again.nearest(axis(0), limit=1)
-    again.close()
-
-
-@pytest.mark.parametrize("name", ["catalog.sqlite3", "chroma.sqlite3"])
-def test_a_database_of_garbage_is_damage_or_begun_anew(
-    store: Store, folder: Path, name: str
-) -> None:
+def test_a_catalog_of_garbage_is_begun_anew_and_it_is_said(store: Store, folder: Path) -> None:
     put(store, "friend/a.txt", ["one"])
     store.close()
-    (path,) = folder.rglob(name)
-    path.write_bytes(b"this is no database " * 500)
+    (folder / "catalog.sqlite3").write_bytes(b"this is no database " * 500)
     for leftover in folder.glob("catalog.sqlite3-*"):
         leftover.unlink()
     again = Store(folder, MAKER)
-    if name == "catalog.sqlite3":
-        assert "damaged" in again.note
-    else:
-        with pytest.raises(DamagedError):
-            again.nearest(axis(0), limit=1)
-        again.begin_anew("the index was damaged")
+    assert "damaged" in again.note
     assert again.counts() == (0, 0)
+    assert not (folder / "array").exists()
+    assert list(folder.glob("vectors-*")) == []
     put(again, "friend/a.txt", ["one"])
     assert again.nearest(axis(0), limit=1)[0].text == "one"
     again.close()
@@ -258,22 +207,6 @@ def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(store: Store, folde
     holding = [path for path in folder.rglob("*") if path.is_file()]
     assert holding, "the index has files"
     assert [path.name for path in holding if HIDDEN.encode() in path.read_bytes()] == []
-
-
-def test_many_deletions_make_the_vectors_be_written_anew(store: Store, folder: Path) -> None:
-    many = [f"line {number}" for number in range(ERASED_AT_MOST + 1)]
-    put(store, "friend/keep.txt", ["kept"])
-    put(store, "friend/big.txt", many)
-    (before,) = folder.glob("vectors-*")
-    store.remove(["friend/big.txt"])
-    store.compact()
-    (after,) = folder.glob("vectors-*")
-    assert after != before
-    assert [hit.text for hit in store.nearest(axis(0), limit=5)] == ["kept"]
-    store.close()
-    again = Store(folder, MAKER)
-    assert [hit.text for hit in again.nearest(axis(0), limit=5)] == ["kept"]
-    again.close()
 
 
 def test_every_file_of_the_index_is_private(store: Store, folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from partitioned_rag.store.array import ArrayIndex
 from partitioned_rag.store.chroma import ChromaIndex
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.values import ChunkId
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from partitioned_rag.store.index import VectorIndex
 
 DIMENSIONS = 8
-INDEXES = [pytest.param(lambda folder: ChromaIndex(folder, dimensions=DIMENSIONS), id="chroma")]
+INDEXES = [
+    pytest.param(lambda folder: ArrayIndex(folder, dimensions=DIMENSIONS), id="array"),
+    pytest.param(lambda folder: ChromaIndex(folder, dimensions=DIMENSIONS), id="chroma"),
+]
 Make = Callable[[Path], "VectorIndex"]
 Vectors = npt.NDArray[np.float32]
 

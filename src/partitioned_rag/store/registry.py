@@ -1,4 +1,4 @@
-"""The door to the heavy part of the store."""
+"""The doors to the heavy parts of the store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,8 +7,19 @@ if TYPE_CHECKING:
     from partitioned_rag.store.index import VectorIndex
 
 
-def open_index(folder: Path, *, dimensions: int) -> "VectorIndex":
-    """Open the vectors of one partition; the first call imports Chroma, about a second.
+def open_array(folder: Path, *, dimensions: int) -> "VectorIndex":
+    """Open the vectors of one partition that is small; imports numpy and nothing else.
+
+    Raises:
+        OSError: They cannot be read or written.
+    """
+    from partitioned_rag.store.array import ArrayIndex  # noqa: PLC0415 — a door of numpy
+
+    return ArrayIndex(folder, dimensions=dimensions)
+
+
+def open_chroma(folder: Path, *, dimensions: int) -> "VectorIndex":
+    """Open the vectors of one partition in Chroma; the first call imports it, about a second.
 
     Raises:
         DamagedError: They cannot be read.

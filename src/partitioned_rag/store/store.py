@@ -2,8 +2,8 @@
 
 Writing adds new vectors, commits the catalog (the acknowledgement), then drops old vectors. Killed
 in between, vectors are left that no chunk has; they cannot be found, since every answer goes
-through the catalog, and they are dropped when the vectors are opened next. A chunk without its
-vector, or with another one, is damage: the partition is rebuilt from its folder.
+through the catalog, and they are dropped when the vectors are opened next. A chunk whose vector is
+in neither place, or another one, is damage: the partition is rebuilt from its folder.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +14,9 @@ from zlib import crc32
 
 from partitioned_rag.durable import make_private_folder, remove_folder, sweep
 from partitioned_rag.store.catalog import Catalog, IndexedChunk, IndexedSource
-from partitioned_rag.store.index import DamagedError, VectorIndex
+from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import LOCK
-from partitioned_rag.store.registry import open_index
+from partitioned_rag.store.vectors import PartitionVectors
 from partitioned_rag.values import (
     Candidate,
     Chunk,
@@ -34,10 +34,14 @@ if TYPE_CHECKING:
     Vector = npt.NDArray[np.float32]
 
 CATALOG = "catalog.sqlite3"
-FORMAT = "3"
+ARRAY = "array"
+FORMAT = "4"
 # Chroma keeps deleted vectors in its file; past this many it is written anew without them.
 ERASED_AT_MOST = 2_000
-NUMBERS = ("dimensions", "generation", "revision", "erased")
+# By so many vectors Chroma's copy may be behind: to open it for each line of a chat would take
+# longer than everything else together.
+BEHIND_AT_MOST = 64
+NUMBERS = ("dimensions", "generation", "revision", "erased", "behind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +70,14 @@ class Store:
         """
         self._folder = folder
         self._maker = maker
-        self._index: VectorIndex | None = None
         self._meta: dict[str, str] = {}
+        self._vectors: PartitionVectors
         # What the catalog says of the sources, as long as nobody else has written to it.
         self._sources: dict[str, IndexedSource] | None = None
         self.note = ""
         make_private_folder(folder)
         sweep(folder)
-        is_lost = _is_missing(folder / CATALOG) and any(folder.glob("vectors-*"))
+        is_lost = _is_missing(folder / CATALOG) and any(_vector_folders(folder))
         try:
             self._open_catalog()
         except DamagedError as error:
@@ -98,7 +102,7 @@ class Store:
         # The catalog goes first: without it, what else is left says nothing.
         for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm"):
             (self._folder / name).unlink(missing_ok=True)
-        for vectors in self._folder.glob("vectors-*"):
+        for vectors in _vector_folders(self._folder):
             remove_folder(vectors)
         self._open_catalog()
         self.note = f"{why}: rebuilt from the folder"
@@ -118,9 +122,10 @@ class Store:
             return
         meta = _checked(self._catalog.meta())
         if meta != self._meta:
-            self._close_index()
+            self._vectors.close()
             self._sources = None
             self._meta = meta
+            self._vectors = self._bound_vectors()
 
     def _open_catalog(self) -> None:
         self._catalog = Catalog(self._folder / CATALOG)
@@ -137,15 +142,25 @@ class Store:
                 "generation": str((self._folder / CATALOG).stat().st_ctime_ns),
                 "revision": "0",
                 "erased": "0",
+                "behind": "0",
             }
             with self._catalog.transaction():
                 self._catalog.set_meta(self._meta)
         _checked(self._meta)
+        self._vectors = self._bound_vectors()
+
+    def _bound_vectors(self) -> PartitionVectors:
+        return PartitionVectors(
+            array_folder=self._folder / ARRAY,
+            chroma_folder=self._chroma_folder(),
+            dimensions=self._maker.dimensions,
+            wanted=self._catalog.vector_crc32,
+        )
 
     def _remove_leftovers(self) -> None:
         """Remove vectors that no catalog names: a crash left them while they were written anew."""
         for vectors in self._folder.glob("vectors-*"):
-            if vectors != self._vectors_folder():
+            if vectors != self._chroma_folder():
                 remove_folder(vectors)
 
     def _difference(self) -> str:
@@ -199,7 +214,7 @@ class Store:
         Raises:
             DamagedError: Catalog and vectors contradict each other.
         """
-        scored = dict(self._vectors().nearest(vector, limit=limit))
+        scored = dict(self._vectors.nearest(vector, limit=limit))
         found = self._catalog.chunks(list(scored))
         if len(found) != len(scored):
             raise DamagedError("a vector has no chunk")
@@ -219,7 +234,7 @@ class Store:
         Raises:
             DamagedError: Catalog and vectors contradict each other.
         """
-        return self._vectors().cosines(vector, ids) if ids else {}
+        return self._vectors.cosines(vector, ids) if ids else {}
 
     def pieces(self) -> list[Piece]:
         """List the chunks that no summary was made of, by source and place."""
@@ -240,7 +255,7 @@ class Store:
         chunk_of = self._catalog.chunks_with_text(set(texts))
         if not chunk_of:
             return {}
-        rows = self._vectors().vectors(list(chunk_of.values()))
+        rows = self._vectors.vectors(list(chunk_of.values()))
         return dict(zip(chunk_of, rows, strict=True))
 
     def put(
@@ -265,21 +280,22 @@ class Store:
         if new:
             import numpy as np
 
-            self._vectors().add(list(new), np.asarray(list(new.values()), dtype=np.float32))
+            self._vectors.add(list(new), np.asarray(list(new.values()), dtype=np.float32))
         checksums = {chunk_id: crc32(vector.tobytes()) for chunk_id, vector in new.items()}
         with self._catalog.transaction():
             for reading, chunks in batch:
                 self._catalog.put(reading, chunks, vector_crc32=checksums)
-            self._count_revision(erased=len(had - kept))
+            self._count_revision(added=len(new), erased=len(had - kept))
         self._read_again(reading.source.path for reading, _ in batch)
         self._erase(had - kept)
+        self._keep_copy()
 
     def restamp(self, readings: Sequence[Reading]) -> None:
         """Note that sources were touched and read as before."""
         with self._catalog.transaction():
             for reading in readings:
                 self._catalog.restamp(reading)
-            self._count_revision(erased=0)
+            self._count_revision()
         self._read_again(reading.source.path for reading in readings)
 
     def remove(self, paths: Sequence[str]) -> None:
@@ -292,6 +308,7 @@ class Store:
             self._count_revision(erased=len(gone))
         self._read_again(paths)
         self._erase(gone)
+        self._keep_copy()
 
     def keep_summary(self, summary: Summary, ids: Sequence[ChunkId]) -> bool:
         """Bind a summary to the chunks it was made of; when this returns, it is acknowledged.
@@ -306,58 +323,49 @@ class Store:
         return stands
 
     def compact(self) -> None:
-        """Write the vectors anew, without the deleted ones, once these are many."""
-        erased = int(self._meta["erased"])
-        if erased <= max(ERASED_AT_MOST, self.counts()[1]):
-            return
-        old = self._vectors_folder()
-        ids = sorted(self._catalog.chunk_ids())
-        vectors = self._vectors().vectors(ids)
-        self._close_index()
-        self._meta |= {"generation": str(int(self._meta["generation"]) + 1), "erased": "0"}
-        self._index = open_index(self._vectors_folder(), dimensions=self._maker.dimensions)
-        if ids:
-            self._index.add(ids, vectors)
-        with self._catalog.transaction():
-            self._count_revision(erased=0)
-        remove_folder(old)
+        """Write Chroma's copy anew, without the deleted vectors, once these are many or all."""
+        erased, chunks = int(self._meta["erased"]), self.counts()[1]
+        if erased > max(ERASED_AT_MOST, chunks) or (erased and not chunks):
+            self._write_copy_anew()
 
     def close(self) -> None:
         """Let go of files and threads; twice is harmless."""
-        self._close_index()
+        self._vectors.close()
         self._catalog.close()
 
     # ------------------------------------------------------------ keeping in step
 
-    def _vectors(self) -> VectorIndex:
-        if self._index is None:
-            self._index = open_index(self._vectors_folder(), dimensions=self._maker.dimensions)
-            self._mend(self._index)
-        return self._index
+    def _keep_copy(self) -> None:
+        """Bring Chroma's copy in step, if it is too far behind or there is none yet."""
+        behind = int(self._meta["behind"])
+        if behind <= BEHIND_AT_MOST and (self._vectors.has_copy() or not behind):
+            return
+        try:
+            self._vectors.copy_to_chroma()
+        except DamagedError:
+            self._write_copy_anew()
+            return
+        with self._catalog.transaction():
+            self._meta["behind"] = "0"
+            self._count_revision()
 
-    def _mend(self, index: VectorIndex) -> None:
-        wanted = self._catalog.vector_crc32()
-        checksums = index.checksums()
-        there = frozenset(checksums) or index.ids()
-        if orphans := there - wanted.keys():
-            index.remove(orphans)
-        missing = wanted.keys() - there
-        altered = {
-            chunk
-            for chunk, checksum in checksums.items()
-            if wanted.get(chunk, checksum) != checksum
-        }
-        if missing or altered:
-            raise DamagedError(f"{len(missing)} vectors are missing, {len(altered)} altered")
+    def _write_copy_anew(self) -> None:
+        old = self._chroma_folder()
+        generation = int(self._meta["generation"]) + 1
+        self._meta |= {"generation": str(generation), "erased": "0", "behind": "0"}
+        self._vectors.move_chroma(self._chroma_folder(), sorted(self._catalog.chunk_ids()))
+        with self._catalog.transaction():
+            self._count_revision()
+        remove_folder(old)
 
     def _erase(self, ids: Iterable[ChunkId]) -> None:
         if gone := set(ids):
             self._catalog.empty_log()
-            self._vectors().remove(gone)
+            self._vectors.remove(gone)
 
-    def _count_revision(self, *, erased: int) -> None:
-        self._meta["erased"] = str(int(self._meta["erased"]) + erased)
-        self._meta["revision"] = str(int(self._meta["revision"]) + 1)
+    def _count_revision(self, *, added: int = 0, erased: int = 0) -> None:
+        for key, more in (("erased", erased), ("behind", added + erased), ("revision", 1)):
+            self._meta[key] = str(int(self._meta[key]) + more)
         self._catalog.set_meta(self._meta)
 
     def _read_again(self, paths: Iterable[str]) -> None:
@@ -370,13 +378,8 @@ class Store:
             else:
                 self._sources[path] = indexed
 
-    def _vectors_folder(self) -> Path:
+    def _chroma_folder(self) -> Path:
         return self._folder / f"vectors-{self._meta['generation']}"
-
-    def _close_index(self) -> None:
-        if self._index is not None:
-            self._index.close()
-            self._index = None
 
 
 def _candidate(indexed: IndexedChunk, *, score: float) -> Candidate:
@@ -393,8 +396,21 @@ def _candidate(indexed: IndexedChunk, *, score: float) -> Candidate:
 
 def holds_nothing_else(folder: Path) -> bool:
     """Say whether a folder holds an index, or what a crash left of one, and nothing else."""
-    ours = (CATALOG, f"{CATALOG}-*", LOCK, "vectors-*", ".gone-*", "queue.sqlite3*", "receipts")
+    ours = (
+        CATALOG,
+        f"{CATALOG}-*",
+        LOCK,
+        ARRAY,
+        "vectors-*",
+        ".gone-*",
+        "queue.sqlite3*",
+        "receipts",
+    )
     return all(any(map(entry.match, ours)) for entry in folder.iterdir())
+
+
+def _vector_folders(folder: Path) -> list[Path]:
+    return [path for name in ("vectors-*", ARRAY) for path in folder.glob(name)]
 
 
 def _is_missing(path: Path) -> bool:
