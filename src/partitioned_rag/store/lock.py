@@ -56,8 +56,7 @@ def _acquire(folder: Path, waiting: Callable[[int], None]) -> int:
                 time.sleep(POLL_S)
             # The partition may have been forgotten, its folder with it, while we waited.
             if _is_the_file_at(descriptor, path):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+                _sign(descriptor)
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -71,6 +70,17 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _sign(descriptor: int) -> None:
+    """Write down who holds the lock, unless it stands there from the last time.
+
+    To cut a file short can cost milliseconds, and a question takes the lock several times.
+    """
+    mine = os.getpid()
+    if _holder(descriptor) != mine:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(mine).encode(), 0)
 
 
 def _holder(descriptor: int) -> int:
