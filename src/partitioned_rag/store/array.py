@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from partitioned_rag.durable import make_private_folder, remove_folder, write_whole
-from partitioned_rag.store.exact import best, cosines, could_be_best
+from partitioned_rag.store.exact import best, coarse_cosines, cosines, could_be_best
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.values import ChunkId
 
@@ -118,8 +118,9 @@ class ArrayIndex:
         """Find the vectors closest to one, with exact cosines."""
         if not self._places:
             return []
-        coarse = np.concatenate([segment.rows @ vector for segment in self._segments])[self._live]
-        rows = could_be_best(coarse, limit=limit, dimensions=self._dimensions)
+        coarse = [coarse_cosines(segment.rows, vector) for segment in self._segments]
+        live = np.concatenate(coarse)[self._live]
+        rows = could_be_best(live, limit=limit, dimensions=self._dimensions)
         ids = [self._live_ids[row] for row in rows]
         return best(self.cosines(vector, ids), limit=limit)
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from chromadb.config import Settings
 
 from partitioned_rag.durable import close_to_others, make_private_folder
-from partitioned_rag.store.exact import best, cosines, could_be_best
+from partitioned_rag.store.exact import best, coarse_cosines, cosines, could_be_best
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.values import ChunkId
 
@@ -156,7 +156,8 @@ class ChromaIndex:
             if count > self._exact_up_to:
                 return self._nearest_by_graph(vector, limit=limit, count=count)
             ids, matrix = self._all_vectors()
-        rows = could_be_best(matrix @ vector, limit=limit, dimensions=self._dimensions)
+        coarse = coarse_cosines(matrix, vector)
+        rows = could_be_best(coarse, limit=limit, dimensions=self._dimensions)
         return best(cosines([ids[row] for row in rows], matrix[rows], vector), limit=limit)
 
     def cosines(self, vector: Vectors, ids: Sequence[ChunkId]) -> dict[ChunkId, float]:
