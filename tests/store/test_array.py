@@ -91,6 +91,7 @@ def test_a_kill_before_what_was_taken_in_is_removed_leaves_no_second_copy(folder
     shutil.copy(aside, taken_in)
     with opened(folder) as index:
         assert index.vectors(names(0, 4)).tobytes() == vectors.tobytes()
+        assert len(index.nearest(vectors[0], limit=2)) == 2
         index.remove(names(0, 1))
         assert index.ids() == set(names(1, 4))
     for path in folder.iterdir():

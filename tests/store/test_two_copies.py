@@ -166,6 +166,7 @@ def test_whatever_befalls_the_array_the_answers_are_the_same(
     again.close()
     with array(folder) as mended:
         assert mended.ids() == {name("one"), name("two"), name("three")}
+    assert not any(path.is_symlink() for path in (folder / "array").iterdir())
 
 
 def test_a_vector_of_another_time_is_not_taken_for_the_one_of_now(
@@ -282,11 +283,19 @@ def test_chroma_is_never_further_behind_than_it_may_be(store: Store, folder: Pat
     for number in range(BEHIND_AT_MOST + 3):
         put(store, "friend/a.txt", texts)
         texts.append(f"line {number}")
-    for number in range(BEHIND_AT_MOST):
-        store.remove([f"friend/{number}.txt"])
     store.close()
     with chroma(folder) as index, array(folder) as all_of_them:
         assert 0 < len(all_of_them.ids() - index.ids()) <= BEHIND_AT_MOST
+
+
+def test_what_many_deletions_left_behind_is_no_longer_in_chroma(store: Store, folder: Path) -> None:
+    many = [f"line {number}" for number in range(BEHIND_AT_MOST + 1)]
+    put(store, "friend/a.txt", ["one"])
+    put(store, "friend/b.txt", many)
+    store.remove(["friend/b.txt"])
+    store.close()
+    with chroma(folder) as index:
+        assert index.ids() == {name("one")}
 
 
 # ------------------------------------------------------------ what is deleted
@@ -411,6 +420,20 @@ def test_a_large_partition_whose_vectors_are_gone_is_damaged(desk: Desk) -> None
     desk.reopen()
     with pytest.raises(DamagedError, match="1 vectors are missing"):
         desk.nearest()
+
+
+def test_a_large_partition_is_rid_of_orphans_and_of_an_array(desk: Desk) -> None:
+    desk.add([f"line {number}" for number in range(12)])
+    before = desk.nearest()
+    desk.vectors.close()
+    asked = vector("asked").reshape(1, -1)
+    with closing(ChromaIndex(desk.folder / "vectors-1", dimensions=DIMENSIONS)) as index:
+        index.add([name("orphan")], asked)
+    with array(desk.folder) as left:
+        left.add([name("orphan")], asked)
+    desk.reopen()
+    assert desk.nearest() == before
+    assert not (desk.folder / "array").exists()
 
 
 def test_a_large_partition_moves_and_answers_the_same(desk: Desk) -> None:
