@@ -278,6 +278,21 @@ def test_a_first_vector_is_in_chroma_at_once_and_a_further_line_need_not_be(
         assert index.ids() == {name("one"), name("two")}
 
 
+def test_a_first_copy_that_failed_is_made_with_the_next_vector(store: Store, folder: Path) -> None:
+    in_the_way = folder / f"vectors-{store._meta['generation']}"
+    in_the_way.symlink_to(folder)
+    with pytest.raises(OSError, match="is a link"):
+        put(store, "friend/a.txt", ["one"])
+    store.close()
+    in_the_way.unlink()
+    again = Store(folder, MAKER)
+    assert found(again, "one") == ["one"]
+    put(again, "friend/a.txt", ["one", "two"])
+    again.close()
+    with chroma(folder) as index:
+        assert index.ids() == {name("one"), name("two")}
+
+
 def test_chroma_is_never_further_behind_than_it_may_be(store: Store, folder: Path) -> None:
     texts = ["one"]
     for number in range(BEHIND_AT_MOST + 3):
@@ -322,6 +337,9 @@ def test_of_a_partition_that_was_emptied_no_vector_is_left(store: Store, folder:
     assert list(folder.glob("vectors-*")) == []
     put(store, "friend/a.txt", ["three"])
     assert found(store, "three") == ["three"]
+    store.close()
+    with chroma(folder) as index:
+        assert index.ids() == {name("three")}
 
 
 def test_many_deletions_make_the_copy_be_written_anew(store: Store, folder: Path) -> None:

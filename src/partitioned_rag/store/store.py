@@ -41,6 +41,8 @@ ERASED_AT_MOST = 2_000
 # By so many vectors Chroma's copy may be behind: to open it for each line of a chat would take
 # longer than everything else together.
 BEHIND_AT_MOST = 64
+# Where Chroma has nothing yet, the first vector that is added takes it beyond that.
+NO_COPY = str(BEHIND_AT_MOST)
 NUMBERS = ("dimensions", "generation", "revision", "erased", "behind")
 
 
@@ -142,7 +144,7 @@ class Store:
                 "generation": str((self._folder / CATALOG).stat().st_ctime_ns),
                 "revision": "0",
                 "erased": "0",
-                "behind": "0",
+                "behind": NO_COPY,
             }
             with self._catalog.transaction():
                 self._catalog.set_meta(self._meta)
@@ -336,9 +338,8 @@ class Store:
     # ------------------------------------------------------------ keeping in step
 
     def _keep_copy(self) -> None:
-        """Bring Chroma's copy in step, if it is too far behind or there is none yet."""
-        behind = int(self._meta["behind"])
-        if behind <= BEHIND_AT_MOST and (self._vectors.has_copy() or not behind):
+        """Bring Chroma's copy in step, if it is too far behind."""
+        if int(self._meta["behind"]) <= BEHIND_AT_MOST:
             return
         try:
             self._vectors.copy_to_chroma()
@@ -352,8 +353,10 @@ class Store:
     def _write_copy_anew(self) -> None:
         old = self._chroma_folder()
         generation = int(self._meta["generation"]) + 1
-        self._meta |= {"generation": str(generation), "erased": "0", "behind": "0"}
-        self._vectors.move_chroma(self._chroma_folder(), sorted(self._catalog.chunk_ids()))
+        ids = sorted(self._catalog.chunk_ids())
+        behind = "0" if ids else NO_COPY
+        self._meta |= {"generation": str(generation), "erased": "0", "behind": behind}
+        self._vectors.move_chroma(self._chroma_folder(), ids)
         with self._catalog.transaction():
             self._count_revision()
         remove_folder(old)

@@ -64,10 +64,6 @@ class PartitionVectors:
         self._array: VectorIndex | None = None
         self._chroma: VectorIndex | None = None
 
-    def has_copy(self) -> bool:
-        """Say whether there is something in Chroma; opens nothing."""
-        return self._chroma_folder.is_dir()
-
     def add(self, ids: Sequence[ChunkId], vectors: "Rows") -> None:
         """Keep vectors durably, where answers come from; none of the ids is known yet."""
         index = self._answering()
@@ -158,7 +154,7 @@ class PartitionVectors:
         Raises:
             DamagedError: Chroma has not got them either.
         """
-        if not self.has_copy():
+        if not self._chroma_folder.is_dir():
             raise DamagedError(f"{len(ids)} vectors are missing")
         rows = self._opened_chroma().vectors(ids)
         altered = sum(
