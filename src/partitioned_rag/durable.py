@@ -58,8 +58,12 @@ def close_to_others(folder: Path) -> None:
             Path(root, name).chmod(PRIVATE_FILE)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, *parts: bytes | memoryview) -> None:
     """Replace a file's content so that a reader, or a crash, sees the old or the new, never a part.
+
+    Args:
+        path: The file; need not be there.
+        parts: The new content, one after the other.
 
     Raises:
         OSError: It cannot be written; the old content then still stands.
@@ -70,7 +74,8 @@ def write_whole(path: Path, data: bytes) -> None:
     make_private_file(temporary)
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

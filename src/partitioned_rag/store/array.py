@@ -138,14 +138,14 @@ class ArrayIndex:
         self, ids: Sequence[ChunkId], vectors: Vectors, instead_of: list["_Segment"]
     ) -> None:
         """Write rows, and those that are left of other segments, as one segment in their place."""
-        all_ids, rows = list(ids), [vectors]
+        all_ids, rows = list(ids), [np.ascontiguousarray(vectors, dtype=np.float32)]
         for segment in instead_of:
-            live = segment.live()
-            all_ids += [chunk for _, chunk in live]
-            rows.append(segment.rows[[row for row, _ in live]])
+            all_ids += [chunk for chunk in segment.ids if chunk]
+            rows.append(segment.live_rows())
         last = int(self._segments[-1].path.name) if self._segments else 0
         path = self._folder / f"{last + 1:0{NAME_DIGITS}}"
-        write_whole(path, _packed(all_ids, np.concatenate(rows)))
+        # Part by part: of many vectors there is no second copy in memory.
+        write_whole(path, _head(all_ids, self._dimensions), *(part.data for part in rows))
         written = _Segment.mapped(path, dimensions=self._dimensions)
         if written is None:
             raise DamagedError("what was just written is not there")
@@ -212,6 +212,12 @@ class _Segment:
         """List the rows that are not erased, with their ids."""
         return [(row, chunk) for row, chunk in enumerate(self.ids) if chunk]
 
+    def live_rows(self) -> Vectors:
+        """Give the rows that are not erased; no copy where all are there."""
+        if self.count == len(self.ids):
+            return self.rows
+        return self.rows[[row for row, _ in self.live()]]
+
     def checksums(self) -> list[tuple[ChunkId, int]]:
         """Give the CRC-32 of each row that is not erased."""
         content = self.rows.data.cast("B")
@@ -249,9 +255,10 @@ def _rows_start(many: int, id_bytes: int) -> int:
     return -(-(HEAD.size + many * id_bytes) // ALIGNMENT) * ALIGNMENT
 
 
-def _packed(ids: Sequence[ChunkId], rows: Vectors) -> bytes:
+def _head(ids: Sequence[ChunkId], dimensions: int) -> bytes:
+    """Make what stands before the rows."""
     names = [chunk.encode() for chunk in ids]
     id_bytes = max(map(len, names))
-    head = HEAD.pack(MAGIC, rows.shape[1], len(names), id_bytes)
-    start = head + b"".join(name.ljust(id_bytes, b"\0") for name in names)
-    return start.ljust(_rows_start(len(names), id_bytes), b"\0") + rows.tobytes()
+    head = HEAD.pack(MAGIC, dimensions, len(names), id_bytes)
+    padded = head + b"".join(name.ljust(id_bytes, b"\0") for name in names)
+    return padded.ljust(_rows_start(len(names), id_bytes), b"\0")
