@@ -1,7 +1,9 @@
 """Catalog and vectors stay in step, whatever happens to the files of the index."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +178,26 @@ def test_a_catalog_of_garbage_is_begun_anew_and_it_is_said(store: Store, folder:
     assert list(folder.glob("vectors-*")) == []
     put(again, "friend/a.txt", ["one"])
     assert again.nearest(axis(0), limit=1)[0].text == "one"
+    again.close()
+
+
+def test_a_source_that_is_not_found_by_its_path_is_damage(store: Store, folder: Path) -> None:
+    for number in range(5):
+        put(store, f"friend/{number}.txt", ["one"])
+    store.close()
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as catalog:
+        (page,) = catalog.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_sources_1'"
+        ).fetchone()
+        (page_bytes,) = catalog.execute("PRAGMA page_size").fetchone()
+    # The index of paths as a power cut leaves it: its head is there, and what it lists is not.
+    with (folder / "catalog.sqlite3").open("r+b") as file:
+        file.seek((page - 1) * page_bytes + 39)
+        file.write(bytes(page_bytes - 39))
+    again = Store(folder, MAKER)
+    assert len(again.sources()) == 5
+    with pytest.raises(DamagedError):
+        again.restamp([reading("friend/3.txt", "one")])
     again.close()
 
 

@@ -308,7 +308,9 @@ class Store:
         with self._catalog.transaction():
             self._catalog.remove(paths)
             self._count_revision(erased=len(gone))
-        self._read_again(paths)
+        if self._sources is not None:
+            for path in paths:
+                self._sources.pop(path, None)
         self._erase(gone)
         self._keep_copy()
 
@@ -372,14 +374,18 @@ class Store:
         self._catalog.set_meta(self._meta)
 
     def _read_again(self, paths: Iterable[str]) -> None:
+        """Take in what has just been written of sources.
+
+        Raises:
+            DamagedError: It is not found again, so a page of the catalog is not what it was.
+        """
         if self._sources is None:
             return
         for path in paths:
             indexed = self._catalog.source(path)
             if indexed is None:
-                self._sources.pop(path, None)
-            else:
-                self._sources[path] = indexed
+                raise DamagedError("a source is not found by its path")
+            self._sources[path] = indexed
 
     def _chroma_folder(self) -> Path:
         return self._folder / f"vectors-{self._meta['generation']}"
