@@ -13,7 +13,7 @@ import os
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Self
 from zlib import crc32
@@ -60,11 +60,11 @@ class ArrayIndex:
                 remove_folder(path)
             else:
                 path.unlink()
-        seen: set[ChunkId] = set()
+        seen = {ChunkId("")}
         for segment in reversed(self._segments):
             # A crash came after the later one was written and before the earlier was removed.
-            segment.erase([row for row, chunk in segment.live() if chunk in seen])
-            seen.update(chunk for _, chunk in segment.live())
+            segment.erase([row for row, chunk in enumerate(segment.ids) if chunk and chunk in seen])
+            seen.update(segment.ids)
         self._take_stock()
 
     def add(self, ids: Sequence[ChunkId], vectors: Vectors) -> None:
@@ -87,9 +87,12 @@ class ArrayIndex:
 
     def remove(self, ids: Collection[ChunkId]) -> None:
         """Drop vectors and overwrite them; unknown ids are passed over."""
-        gone = set(ids) & self._places.keys()
-        for segment in list(self._segments):
-            segment.erase([row for row, chunk in segment.live() if chunk in gone])
+        gone: dict[_Segment, list[int]] = {}
+        for chunk in self._places.keys() & set(ids):
+            segment, row = self._places[chunk]
+            gone.setdefault(segment, []).append(row)
+        for segment, rows in gone.items():
+            segment.erase(rows)
             if not segment.count:
                 self._let_go(segment)
             elif 2 * segment.count < len(segment.ids):
@@ -159,12 +162,14 @@ class ArrayIndex:
 
     def _take_stock(self) -> None:
         """Note where each vector is."""
-        self._places = {
-            chunk: (segment, row) for segment in self._segments for row, chunk in segment.live()
-        }
+        self._places: dict[ChunkId, tuple[_Segment, int]] = {}
+        for segment in self._segments:
+            rows = range(len(segment.ids))
+            self._places.update(zip(segment.ids, zip(repeat(segment), rows), strict=False))
+        self._places.pop(ChunkId(""), None)
         names = list(chain.from_iterable(segment.ids for segment in self._segments))
-        self._live = np.flatnonzero(np.asarray([bool(chunk) for chunk in names], dtype=np.bool_))
-        self._live_ids = [chunk for chunk in names if chunk]
+        self._live = np.flatnonzero(np.fromiter(map(bool, names), np.bool_, len(names)))
+        self._live_ids = list(filter(None, names))
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def open_array(folder: Path, *, dimensions: int) -> "VectorIndex":
-    """Open the vectors of one partition that is small; imports numpy and nothing else.
+    """Open the vectors of one partition in files of ours; imports numpy and nothing else.
 
     Raises:
         OSError: They cannot be read or written.

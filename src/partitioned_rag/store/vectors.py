@@ -1,11 +1,11 @@
-"""The vectors of one partition: in an array that answers while they are few, and in Chroma.
+"""The vectors of one partition: in an array that answers, unless they are very many, and in Chroma.
 
 Neither is believed. The catalog says which vectors there must be, and the checksum of each; what
 does not agree is taken from the other copy, and what neither has is damage.
 
-A small partition is answered from its array, and Chroma, whose import takes a second, is not even
-loaded for that. It gets its copy when it has fallen far enough behind. A large partition is kept
-in Chroma alone.
+A partition is answered from its array, and Chroma, whose import takes a second, is not even loaded
+for that. It gets its copy when it has fallen far enough behind. Only a partition beyond
+`ARRAY_AT_MOST` is kept in Chroma alone.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
