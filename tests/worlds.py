@@ -8,6 +8,7 @@ slow, and too simple to be wrong in the way an index is.
 import math
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,27 @@ from pathlib import Path
 from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.identity import PUBLIC
-from partitioned_rag.ranking import rank
+from partitioned_rag.matching import fields
+from partitioned_rag.matching.mixing import levels, mixed
+from partitioned_rag.matching.question import read as question_read
+from partitioned_rag.matching.words import expression, share_of
+from partitioned_rag.partition import SECTION_CHARS
+from partitioned_rag.ranking import grown, rank
 from partitioned_rag.search import CANDIDATES
 from partitioned_rag.sources import chatlog
 from partitioned_rag.sources.registry import Readers
 from partitioned_rag.sources.scan import scan
-from partitioned_rag.values import Candidate, Document, Hit, PartitionId, Source, Turn
+from partitioned_rag.values import (
+    Candidate,
+    Document,
+    Entry,
+    Hit,
+    Match,
+    Names,
+    PartitionId,
+    Source,
+    Turn,
+)
 
 World = Mapping[str, bytes]
 """Path relative to the box → content; a path that ends in `/` is a folder with nothing in it.
@@ -149,27 +165,127 @@ def read(root: Path, partition: str) -> list[Document]:
     return documents
 
 
-def candidates(root: Path, partition: str, question: str, embedder: Embedder) -> list[Candidate]:
-    """Score every chunk of a partition, each embedded alone."""
-    asked = [float(part) for part in embedder.embed_question(question)]
+def entries(root: Path, partition: str, embedder: Embedder) -> list[tuple[str, Entry]]:
+    """Cut all that can be read of a partition, and say what it is found by."""
     return [
-        Candidate(
-            score=math.fsum(
-                float(x) * y
-                for x, y in zip(embedder.embed_chunks([piece.text])[0], asked, strict=True)
-            ),
-            source=document.path,
-            start=piece.start,
-            end=piece.end,
-            text=piece.text,
-            page=piece.page,
-            lead=piece.lead,
-        )
+        (document.path, entry)
         for document in read(root, partition)
-        for piece in chunk(
-            document, token_spans=embedder.token_spans, window_tokens=embedder.window_tokens
+        for entry in fields.entries(
+            document,
+            chunk(document, token_spans=embedder.token_spans, window_tokens=embedder.window_tokens),
         )
     ]
+
+
+def candidates(
+    root: Path,
+    partition: str,
+    question: str,
+    embedder: Embedder,
+    *,
+    limit: int = 10_000,
+    beside: Sequence[Entry] = (),
+) -> list[Candidate]:
+    """Say what a partition offers for a question: each chunk embedded alone, full text made anew.
+
+    Args:
+        root: The box.
+        partition: Of the box.
+        question: As it was asked.
+        embedder: The one of the box.
+        limit: As the search has it.
+        beside: Strangers in the full text, for who wants to plant that fault.
+    """
+    asked = question_read(question, Names())
+    vector = [float(part) for part in embedder.embed_question(asked.embedded)]
+    found = entries(root, partition, embedder)
+    having = _words([entry for _, entry in found], asked.words, beside)
+    every = [
+        Match(
+            id=entry.chunk.id,
+            source=path,
+            part=entry.fields.part,
+            start=entry.chunk.start,
+            speaker=entry.fields.speaker,
+            own=own,
+            around=around,
+            cosine=_cosine(entry.fields.embedded, vector, embedder),
+        )
+        for (path, entry), (own, around) in zip(found, having, strict=True)
+    ]
+    gathered = {
+        each.id
+        for kind in ("own", "around", "cosine")
+        for each in every
+        if kind == "cosine" or getattr(each, kind) > 0
+        if getattr(each, kind) >= _bar([getattr(other, kind) for other in every], limit)
+    }
+    best = mixed([each for each in every if each.id in gathered], speaker=asked.speaker)[:limit]
+    share = {
+        entry.chunk.id: share_of(asked.words, f"{entry.fields.own} {entry.fields.around}")
+        for _, entry in found
+    }
+    scores = levels([each.cosine for each in best], [share[each.id] for each in best])
+    at = {entry.chunk.id: number for number, (_, entry) in enumerate(found)}
+    return [
+        _with_company(found, at[each.id], score) for each, score in zip(best, scores, strict=True)
+    ]
+
+
+def _words(
+    found: Sequence[Entry], words: tuple[str, ...], beside: Sequence[Entry]
+) -> list[tuple[float, float]]:
+    """Ask a full text of these chunks for both scores of each."""
+    db = sqlite3.connect(":memory:")
+    try:
+        db.execute(
+            "CREATE VIRTUAL TABLE words USING fts5 (own, around,"
+            " tokenize = 'porter unicode61 remove_diacritics 2')"
+        )
+        db.executemany(
+            "INSERT INTO words VALUES (?, ?)",
+            [(each.fields.own, each.fields.around) for each in (*found, *beside)],
+        )
+        ask = "SELECT rowid, -bm25(words, 1, 0), -bm25(words, 1, 1) FROM words WHERE words MATCH ?"
+        rows = db.execute(ask, (expression(words),)).fetchall() if words else []
+        scored = {row[0]: (row[1], row[2]) for row in rows}
+        return [scored.get(key, (0.0, 0.0)) for key in range(1, len(found) + 1)]
+    finally:
+        db.close()
+
+
+def _cosine(text: str, asked: Sequence[float], embedder: Embedder) -> float:
+    row = embedder.embed_chunks([text])[0]
+    return math.fsum(float(x) * y for x, y in zip(row, asked, strict=True))
+
+
+def _bar(scores: Sequence[float], limit: int) -> float:
+    return sorted(scores, reverse=True)[min(limit, len(scores)) - 1]
+
+
+def _with_company(found: Sequence[tuple[str, Entry]], at: int, score: float) -> Candidate:
+    """Quote a turn that asks with the next turn, and a document's chunk with its short section."""
+    path, entry = found[at]
+    piece = entry.chunk
+    offered = Candidate(
+        score=score,
+        source=path,
+        start=piece.start,
+        end=piece.end,
+        text=piece.text,
+        page=piece.page,
+        lead=piece.lead,
+    )
+    together = [
+        each.chunk
+        for other, each in found
+        if other == path and each.fields.part == entry.fields.part
+    ]
+    if not entry.fields.speaker:
+        is_short = together[-1].end - together[0].start <= SECTION_CHARS
+        return grown(offered, together) if is_short else offered
+    behind = [each for each in together if each.start >= piece.end][:1]
+    return grown(offered, behind) if piece.text.endswith(("?", "？", "؟")) else offered
 
 
 def readable_folders(root: Path, contacts: Sequence[str]) -> list[str]:
@@ -184,10 +300,9 @@ def expected_hits(
     """Say what a search must return."""
     return rank(
         {
-            PartitionId(name): sorted(
-                candidates(root, name, question, embedder),
-                key=lambda found: (-found.score, found.source, found.start),
-            )[: max(CANDIDATES, 4 * k)]
+            PartitionId(name): candidates(
+                root, name, question, embedder, limit=max(CANDIDATES, 4 * k)
+            )
             for name in readable_folders(root, contacts)
         },
         k=k,

@@ -18,16 +18,16 @@ from hashlib import sha256
 
 from partitioned_rag.values import Chunk, ChunkId, Document, Segment, SegmentKind, Span
 
-RECIPE = "chunks-2"
+RECIPE = "chunks-3"
 """Changes whenever the same document would be cut in another way."""
 
 TARGET_TOKENS = 160
-CHAT_TOKENS = 128
-CHAT_TURNS = 5
 OVERLAP_TOKENS = 32
 # A word of any length can be one token, [UNK]: tokens alone would not bound a chunk.
 MAX_CHUNK_CHARS = 2_000
 MIN_WINDOW_TOKENS = 8
+# What a tokenizer may put around a text of its own accord, generously.
+MARGIN_TOKENS = 8
 MAX_OVERLAP_CHARS = MAX_CHUNK_CHARS // 8
 MAX_LEAD_CHARS = 64
 # A long segment is tokenised block by block: memory stays flat, few tokens are made twice.
@@ -51,11 +51,11 @@ def chunk(
 ) -> list[Chunk]:
     """Cut a document into chunks of whole segments, and long segments apart.
 
-    A chunk holds text of one group. It grows to about `TARGET_TOKENS`, in a chat to `CHAT_TURNS`
-    turns or `CHAT_TOKENS`. A heading begins a new chunk once the one before has some substance; it
-    is not the last of a chunk where what follows it fits. A paragraph longer than the target is
-    cut at the end of a sentence, else at white space, else between characters; a turn or a row
-    only if it is longer than the window.
+    A chunk holds text of one group. It grows to about `TARGET_TOKENS`; a turn of a chat is a chunk
+    of its own, since a few words are found best alone. A heading begins a new chunk once the one
+    before has some substance; it is not the last of a chunk where what follows it fits. A paragraph
+    longer than the target is cut at the end of a sentence, else at white space, else between
+    characters; a turn or a row only if it is longer than the window.
 
     Chunks of one paragraph that was cut apart overlap by whole sentences, of `OVERLAP_TOKENS` at
     most; no others overlap.
@@ -151,7 +151,7 @@ class _Cutter:
         self._window_tokens = window_tokens
         self._target_tokens = min(TARGET_TOKENS, window_tokens)
         self._run: list[_Piece] = []
-        self._run_tokens = self._run_turns = 0
+        self._run_tokens = 0
         self._block = _Block(start=0, end=0, token_starts=())
 
     # ------------------------------------------------------------ whole pieces
@@ -160,6 +160,9 @@ class _Cutter:
         """Put a piece into the open run, or end that run and begin the next with the piece."""
         if self._run and self._run[0].group != piece.group:
             self.close()
+        if piece.kind is SegmentKind.TURN:
+            self._take_turn(piece)
+            return
         if piece.kind is SegmentKind.HEADING and self._has_substance():
             self.close()
         # What is longer than any chunk is cut apart, whatever its count.
@@ -180,6 +183,21 @@ class _Cutter:
         else:
             self._take_apart(piece, headings)
 
+    def _take_turn(self, turn: _Piece) -> None:
+        """Make a chunk of a turn, or several if it is too long for one."""
+        self.close()
+        text = self._text[turn.start : turn.end]
+        # No tokenizer makes more tokens than characters of ASCII, so most turns need no counting:
+        # it would be most of the work when a line was added to a long chat.
+        is_surely_short = text.isascii() and len(text) <= self._window_tokens - MARGIN_TOKENS
+        if is_surely_short:
+            self._add((turn.start, turn.end), [turn])
+            return
+        for part in self._parts(
+            turn.start, turn.end, most_tokens=self._window_tokens, overlap_tokens=0
+        ):
+            self._add(part, [turn])
+
     def close(self) -> None:
         """Make a chunk of the open run, or several if joined it counts more than its parts."""
         if not self._run:
@@ -188,31 +206,23 @@ class _Cutter:
         for part in self._parts(start, end, most_tokens=self._window_tokens, overlap_tokens=0):
             self._add(part, self._run)
         self._run = []
-        self._run_tokens = self._run_turns = 0
+        self._run_tokens = 0
 
     def _append(self, piece: _Piece) -> None:
         self._run.append(piece)
         self._run_tokens += piece.tokens
-        self._run_turns += piece.kind is SegmentKind.TURN
 
     def _has_substance(self) -> bool:
         only_headings = all(piece.kind is SegmentKind.HEADING for piece in self._run)
         return not only_headings and 4 * self._run_tokens >= self._target_tokens
 
     def _most_tokens_alone(self, kind: SegmentKind) -> int:
-        keeps_whole = kind in (SegmentKind.TURN, SegmentKind.ROW)
-        return self._window_tokens if keeps_whole else self._target_tokens
+        return self._window_tokens if kind is SegmentKind.ROW else self._target_tokens
 
     def _fits(self, piece: _Piece) -> bool:
         if not self._run:
             return piece.tokens <= self._most_tokens_alone(piece.kind)
-        turns = self._run_turns + (piece.kind is SegmentKind.TURN)
-        most_tokens = min(CHAT_TOKENS, self._target_tokens) if turns else self._target_tokens
-        return (
-            turns <= CHAT_TURNS
-            and self._run_tokens + piece.tokens <= most_tokens
-            and not self._is_wide(piece)
-        )
+        return self._run_tokens + piece.tokens <= self._target_tokens and not self._is_wide(piece)
 
     def _is_wide(self, piece: _Piece) -> bool:
         return bool(self._run) and piece.end - self._run[0].start > MAX_CHUNK_CHARS
@@ -236,13 +246,12 @@ class _Cutter:
     def _take_apart(self, piece: _Piece, headings: Sequence[_Piece]) -> None:
         """Cut a piece, with the headings that stand before it; its last part opens a run."""
         pieces = [*headings, piece]
-        is_turn = piece.kind is SegmentKind.TURN
         parts = self._parts(
             pieces[0].start,
             piece.end,
             beyond=piece.start,
-            most_tokens=self._window_tokens if is_turn else self._target_tokens,
-            overlap_tokens=0 if is_turn else min(OVERLAP_TOKENS, self._target_tokens // 4),
+            most_tokens=self._target_tokens,
+            overlap_tokens=min(OVERLAP_TOKENS, self._target_tokens // 4),
         )
         for start, end in parts:
             if end < piece.end:

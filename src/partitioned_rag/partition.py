@@ -17,7 +17,9 @@ from partitioned_rag import chunking
 from partitioned_rag.durable import remove_folder
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.errors import StoreError
+from partitioned_rag.matching import fields, mixing
 from partitioned_rag.place import is_gone
+from partitioned_rag.ranking import grown
 from partitioned_rag.sources import chatlog, registry
 from partitioned_rag.sources.registry import Readers
 from partitioned_rag.sources.scan import scan, stamp_of
@@ -29,9 +31,12 @@ from partitioned_rag.sync.pipeline import Changes, carry_out
 from partitioned_rag.sync.plan import OF_THE_MOMENT, Known, SyncPlan, plan
 from partitioned_rag.units import CHARS_PER_TOKEN, UNIT_TOKENS, units
 from partitioned_rag.values import (
+    Asked,
     Candidate,
+    Chunk,
     ChunkId,
     Document,
+    Match,
     PartitionId,
     PartitionReport,
     PartitionStatus,
@@ -42,6 +47,7 @@ from partitioned_rag.values import (
     Source,
     Summary,
     Turn,
+    Weights,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +62,9 @@ log = logging.getLogger(__name__)
 # A folder that keeps changing under a sync is as it was at some moment after a few rounds.
 ROUNDS = 3
 CHAT = "chat.log"
+ASKING = ("?", "？", "؟")
+# A section that is short is quoted whole: about two chunks, which most budgets have room for.
+SECTION_CHARS = 1_200
 FIXES = MappingProxyType(
     {
         errno.EIO: "make room if the disk is full, and see that it is sound",
@@ -161,15 +170,20 @@ class Partition:
             # If there is not even a box, that is an error, and whoever searches will say so.
             return self._folder.parent.is_dir()
 
-    def candidates(self, vector: "Vector", *, limit: int) -> list[Candidate]:
-        """Find the chunks closest to a question in the folder as it is now.
+    def candidates(
+        self, asked: Asked, vector: "Vector", *, limit: int, weights: Weights = mixing.AS_MEASURED
+    ) -> list[Candidate]:
+        """Find the chunks that answer a question best in the folder as it is now.
 
         Args:
-            vector: The question's.
-            limit: The most there will be; best first.
+            asked: The question.
+            vector: Of what of it was embedded.
+            limit: The most there will be; best first. A turn that asks comes with the next one, a
+                chunk of a short section with all of it.
+            weights: Of what speaks for a chunk.
         """
         return self._up_to_date(
-            lambda store: store.nearest(vector, limit=limit) if store.counts()[1] else []
+            lambda store: _candidates(store, asked, vector, limit=limit, weights=weights)
         )
 
     def everything(self, *, at_most_chars: int) -> list[Candidate] | None:
@@ -476,7 +490,7 @@ class Partition:
                 self._index_folder,
                 Maker(
                     embedder=f"{self._embedder.name} ({self._embedder.version})",
-                    recipe=f"{registry.RECIPE} {chunking.RECIPE}",
+                    recipe=f"{registry.RECIPE} {chunking.RECIPE} {fields.RECIPE}",
                     dimensions=self._embedder.dimensions,
                 ),
             )
@@ -495,6 +509,33 @@ class Partition:
                 "see that the folder can be written, or keep the index elsewhere (PRAG_INDEX)",
             ),
         )
+
+
+def _candidates(
+    store: Store, asked: Asked, vector: "Vector", *, limit: int, weights: Weights
+) -> list[Candidate]:
+    if not store.counts()[1]:
+        return []  # and no vectors need to be opened to say so
+    matches = store.matches(asked, vector, limit=limit)
+    best = mixing.mixed(matches, speaker=asked.speaker, weights=weights)[:limit]
+    scores = mixing.levels(
+        [each.cosine for each in best], store.coverages([each.id for each in best], asked.words)
+    )
+    score_of = {each.id: score for each, score in zip(best, scores, strict=True)}
+    return [
+        grown(candidate, _company(match, candidate, store))
+        for match, candidate in zip(best, store.candidates(score_of), strict=True)
+    ]
+
+
+def _company(match: Match, candidate: Candidate, store: Store) -> list[Chunk]:
+    """Say with what a chunk is quoted: a question with its answer, a text with its section."""
+    if not match.speaker:
+        return store.section_of(match.id, most_chars=SECTION_CHARS)
+    if not candidate.text.endswith(ASKING):
+        return []
+    answer = store.next_in_part(match.id)
+    return [answer] if answer else []
 
 
 def _plan(

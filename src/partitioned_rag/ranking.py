@@ -6,13 +6,16 @@ partition offers never changes the score of another's. No order comes from the o
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from partitioned_rag.values import Candidate, Hit, PartitionId
+from partitioned_rag.values import Candidate, Chunk, Hit, PartitionId
 
 MAX_SPAN_CHARS = 4_000
-"""A span that was joined of several grows no further: no source fills an answer by itself."""
+"""A span that was joined of several that overlap grows no further: no source fills an answer."""
+
+MAX_NEIGHBOURS_CHARS = 400
+"""A span of neighbours, which share no text, stays this small: a large one fits no small budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +37,10 @@ def rank(by_partition: Mapping[PartitionId, Sequence[Candidate]], *, k: int) -> 
     """Merge what the partitions offer into hits, best first.
 
     Candidates are taken from the best on, ties by source and then by place in it, until there are
-    `k` spans. One that overlaps or touches a span taken before, in the same source, is joined to
-    it, and may join two; the span keeps the score and the rank of its best member. They stay apart
-    where their texts do not agree, or where the whole would exceed `MAX_SPAN_CHARS`.
+    `k` spans. One that overlaps a span taken before, in the same source, or has at most white space
+    between, is joined to it, and may join two; the span keeps the score and the rank of its best
+    member. They stay apart where their texts do not agree, or where the whole would exceed
+    `MAX_SPAN_CHARS`, or without an overlap `MAX_NEIGHBOURS_CHARS`.
 
     So each hit of `k` lies within a hit of `k + 1` that ranks no lower.
 
@@ -88,6 +92,38 @@ def rank(by_partition: Mapping[PartitionId, Sequence[Candidate]], *, k: int) -> 
     ]
 
 
+def grown(candidate: Candidate, company: Sequence[Chunk]) -> Candidate:
+    """Let a candidate be quoted with chunks around it, as far as together they make one text.
+
+    Args:
+        candidate: Keeps its score.
+        company: Of the same source, in order; the candidate's own chunk may be among them.
+    """
+    before = [chunk for chunk in company if chunk.start < candidate.start]
+    for chunk in reversed(before):
+        candidate = _with(candidate, chunk)
+    for chunk in company[len(before) :]:
+        candidate = _with(candidate, chunk)
+    return candidate
+
+
+def _with(candidate: Candidate, chunk: Chunk) -> Candidate:
+    """Join one chunk to a candidate, if they meet and their texts agree."""
+    offered = replace(
+        candidate,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        page=chunk.page,
+        lead=chunk.lead,
+    )
+    first, second = sorted((candidate, offered), key=lambda each: (each.start, -each.end))
+    text = _as_one(first, second)
+    if text is None:
+        return candidate
+    return replace(first, end=max(first.end, second.end), text=text)
+
+
 def _in_order(
     by_partition: Mapping[PartitionId, Sequence[Candidate]],
 ) -> Sequence[tuple[PartitionId, Candidate]]:
@@ -121,14 +157,11 @@ def _taken(span: _Span, spans: Sequence[_Span]) -> list[_Span]:
 def _joined(one: _Span, other: _Span) -> _Span | None:
     """Join two spans of one source, if they meet and their texts make one."""
     first, second = sorted((one, other), key=lambda each: (each.start, -each.end))
-    if second.start > first.end:
+    text = _as_one(first, second)
+    if text is None:
         return None
-    shared = min(first.end, second.end) - second.start
-    at = second.start - first.start
-    if first.text[at : at + shared] != second.text[:shared]:
-        return None
-    text = first.text + second.text[shared:]
-    if len(text) > max(MAX_SPAN_CHARS, len(first.text), len(second.text)):
+    most = MAX_SPAN_CHARS if second.start < first.end else MAX_NEIGHBOURS_CHARS
+    if len(text) > max(most, len(first.text), len(second.text)):
         return None
     best = min(one, other, key=lambda each: each.place)
     return _Span(
@@ -142,3 +175,17 @@ def _joined(one: _Span, other: _Span) -> _Span | None:
         page=first.page,
         lead=first.lead,
     )
+
+
+def _as_one(first: _Span | Candidate, second: _Span | Candidate) -> str | None:
+    """Join the texts of two spans of one source, if they meet and agree; `first` begins first."""
+    shared = max(0, min(first.end, second.end) - second.start)
+    between = ""
+    if second.start > first.end:
+        if second.start != first.end + len(second.lead):
+            return None
+        between = second.lead
+    at = second.start - first.start
+    if first.text[at : at + shared] != second.text[:shared]:
+        return None
+    return first.text + between + second.text[shared:]

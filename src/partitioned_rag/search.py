@@ -7,16 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.errors import InputError, StaleSourcesError
+from partitioned_rag.matching.mixing import AS_MEASURED
+from partitioned_rag.matching.question import read
 from partitioned_rag.partition import Partition
 from partitioned_rag.ranking import rank
-from partitioned_rag.values import Candidate, Hit, PartitionId
+from partitioned_rag.values import Candidate, Hit, Names, PartitionId, Weights
 
 CANDIDATES = 100
 ATTEMPTS = 5
 
 
 def search(
-    question: str, partitions: Mapping[PartitionId, Partition], embedder: Embedder, *, k: int
+    question: str,
+    partitions: Mapping[PartitionId, Partition],
+    embedder: Embedder,
+    *,
+    k: int,
+    names: Names,
+    weights: Weights = AS_MEASURED,
 ) -> list[Hit]:
     """Find what answers a question, in exactly the partitions given.
 
@@ -25,6 +33,8 @@ def search(
         partitions: Each is brought up to date with its folder first.
         embedder: Embeds the question, alone.
         k: How many hits are wanted, at least 1.
+        names: Of the two who talk, by which the question is read.
+        weights: Of what speaks for a chunk.
 
     Returns:
         At most `k`, best first. Every source of theirs was, after the search, still what it was
@@ -43,12 +53,17 @@ def search(
             each.catch_up()
         return []
     # Before any partition is held: others would wait for the model to be loaded.
-    vector = embedder.embed_question(question)
+    asked = read(question, names)
+    vector = embedder.embed_question(asked.embedded)
     limit = max(CANDIDATES, 4 * k)
     hits: list[Hit] = []
     for _ in range(ATTEMPTS):
         hits = rank(
-            {name: each.candidates(vector, limit=limit) for name, each in partitions.items()}, k=k
+            {
+                name: each.candidates(asked, vector, limit=limit, weights=weights)
+                for name, each in partitions.items()
+            },
+            k=k,
         )
         if all(each.is_current(_sources(hits, name)) for name, each in partitions.items()):
             return hits

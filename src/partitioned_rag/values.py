@@ -143,6 +143,9 @@ class Segment:
         group: Pieces of different groups (pages of a PDF, mails of a mailbox, sittings of a chat)
             never share a chunk. Never decreases along the text.
         page: 1-based page of a PDF, else None.
+        speaker: Of a turn, `them` or `me`; else empty.
+        said: Of a turn, where its words begin, behind time and speaker.
+        day: Of a turn, its date as it stands in the file, like `2026-03-01`; else empty.
     """
 
     kind: SegmentKind
@@ -150,6 +153,9 @@ class Segment:
     end: int
     group: int = 0
     page: int | None = None
+    speaker: str = ""
+    said: int = 0
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +207,95 @@ class Chunk:
     text: str = field(repr=False)
     page: int | None = None
     lead: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What a chunk is found by: more than its text, since what stands around it says much of it.
+
+    Attributes:
+        embedded: What the embedder is given.
+        own: What the full text holds of the chunk itself.
+        around: What it holds besides: of a turn its date and its neighbours, of a document's chunk
+            the file's name and the headings above.
+        speaker: As in `Segment.speaker`.
+        part: Where the sitting, or the section, begins in which the chunk stands.
+    """
+
+    embedded: str = field(repr=False)
+    own: str = field(repr=False)
+    around: str = field(default="", repr=False)
+    speaker: str = ""
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A chunk on its way into an index, with what it will be found by; its id names both."""
+
+    chunk: Chunk
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What speaks for one chunk as the answer to a question, before any of it is weighed.
+
+    Attributes:
+        id: Of the chunk.
+        own: BM25 of the chunk itself, at least 0; higher is better.
+        around: BM25 of the chunk together with what stands around it.
+        cosine: Of its vector with the question's, in [-1, 1].
+        speaker: As in `Fields.speaker`.
+        part: As in `Fields.part`.
+    """
+
+    id: ChunkId
+    source: str
+    part: int
+    start: int
+    speaker: str
+    own: float
+    around: float
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """How much each kind of evidence counts; all but `speaker` after it was standardised.
+
+    Few, and all of them round: so there is little to fit to any one set of questions. What each of
+    them is worth is measured in `docs/benchmarks.md`.
+
+    Attributes:
+        own: Of the words in a chunk.
+        around: Of the words in it and around it.
+        cosine: Of its vector.
+        speaker: Of being said by the one who is asked for.
+        sitting: Of the best chunks of the same sitting or section.
+    """
+
+    own: float = 1.0
+    around: float = 1.0
+    cosine: float = 2.0
+    speaker: float = 1.0
+    sitting: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question, read from the asker's side.
+
+    Attributes:
+        embedded: What the embedder is given.
+        words: What is looked for in the full text, each once; a word of a script without spaces is
+            a pair of its characters, with a space between them.
+        speaker: Whose turn the question asks for, `them` or `me`; empty if it does not tell.
+    """
+
+    embedded: str = field(repr=False)
+    words: tuple[str, ...] = field(repr=False)
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,10 +442,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A chunk that one partition offers for a question, with its exact score.
+    """A chunk that one partition offers for a question.
 
     Attributes:
-        score: Cosine similarity with the question, in [-1, 1]; higher is better.
+        score: On one scale for all partitions, as `mixing.levels` says; higher is better.
         source: As in `Source.path`.
         lead: As in `Chunk.lead`.
     """

@@ -19,6 +19,7 @@ from partitioned_rag.errors import (
     OllamaError,
     StaleSourcesError,
 )
+from partitioned_rag.matching.mixing import AS_MEASURED
 from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.asked import turn_of, without
 from partitioned_rag.prompt.packing import pack
@@ -34,6 +35,7 @@ from partitioned_rag.values import (
     Prompt,
     Reply,
     Skip,
+    Weights,
 )
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ class View:
         """What the owner and the one contact who asks are called, as far as the owner says."""
         return self._names
 
-    def search(self, question: str, *, k: int = 10) -> list[Hit]:
+    def search(self, question: str, *, k: int = 10, weights: Weights = AS_MEASURED) -> list[Hit]:
         """Find what answers a question.
 
         The readable partitions are brought up to date with their folders first.
@@ -115,6 +117,7 @@ class View:
         Args:
             question: Not blank; of any length.
             k: How many hits are wanted, at least 1.
+            weights: Of words, vectors and the rest, to compare settings on your own questions.
 
         Returns:
             At most `k` hits, best first.
@@ -127,7 +130,14 @@ class View:
         """
         if k < 1:
             raise ValueError("k must be at least 1")
-        return search(question, self._partitions, self._embedder, k=k)
+        return search(
+            question,
+            self._partitions,
+            self._embedder,
+            k=k,
+            names=self._names,
+            weights=weights,
+        )
 
     def everything(self) -> list[Hit]:
         """Give all that this audience may read, chunk by chunk, with no score.
@@ -285,7 +295,9 @@ class View:
             whole = without(whole, asked) if whole else whole
             prompt = packed(turns=turns, hits=whole, is_whole_folder=True) if whole else None
             if prompt is None or _is_short_of_room(prompt):
-                hits = search(question, self._partitions, self._embedder, k=PROMPT_HITS)
+                hits = search(
+                    question, self._partitions, self._embedder, k=PROMPT_HITS, names=self._names
+                )
                 hits = without(hits, asked)
                 prompt = packed(
                     turns=turns,

@@ -12,6 +12,7 @@ from tests.controls.honest import HonestEngine
 from tests.controls.misses_explained_from_the_whole_box import helpful
 from tests.controls.packer_that_drops_silently import PackerThatDropsSilently
 from tests.controls.shared_collection import SharedCollection
+from tests.controls.shared_statistics import SharedStatistics
 from tests.controls.summary_without_links import SummaryWithoutLinks
 from tests.properties.engines import Engine, Open
 from tests.properties.evaluating import check_evaluating
@@ -44,7 +45,9 @@ A_FEW = 20
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("faulty", [SharedCollection, BatchAcrossPartitions, CacheWithoutPartition])
+@pytest.mark.parametrize(
+    "faulty", [SharedCollection, SharedStatistics, BatchAcrossPartitions, CacheWithoutPartition]
+)
 def test_the_noninterference_check_catches(faulty: Open) -> None:
     @UNTIL_FOUND
     @given(stories_equal_for(FRIEND), sentences())

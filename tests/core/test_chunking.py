@@ -10,7 +10,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partitioned_rag.chunking import (
-    CHAT_TURNS,
     MAX_CHUNK_CHARS,
     MAX_LEAD_CHARS,
     MAX_OVERLAP_CHARS,
@@ -297,10 +296,25 @@ def test_no_heading_is_the_last_of_a_chunk_when_text_follows(
     assert not any(piece.text.endswith("Title") for piece in chunks)
 
 
-def test_a_chunk_of_a_chat_has_at_most_five_turns() -> None:
+def test_each_turn_of_a_chat_is_a_chunk_of_its_own() -> None:
     turns = [(TURN, f"[2025-01-01 10:00:{n:02}] them: hi") for n in range(12)]
-    chunks = cut(of(*turns))
-    assert [len(piece.text.splitlines()) for piece in chunks] == [CHAT_TURNS, CHAT_TURNS, 2]
+    chunks = cut(of((PARAGRAPH, "what stood before"), *turns, (PARAGRAPH, "what stands behind")))
+    said = [text for _, text in turns]
+    assert [piece.text for piece in chunks] == ["what stood before", *said, "what stands behind"]
+
+
+def test_most_turns_are_not_tokenised() -> None:
+    counted: list[str] = []
+
+    def counting(text: str) -> list[Span]:
+        counted.append(text)
+        return words(text)
+
+    long = some_words(250)
+    chunk(of((TURN, "short"), (TURN, long), (TURN, "kürzer")),
+          token_spans=counting, window_tokens=254)  # fmt: skip
+    assert "short" not in counted
+    assert {long, "kürzer"} <= set(counted)
 
 
 @pytest.mark.parametrize("kind", [TURN, ROW])
@@ -406,4 +420,4 @@ def test_the_recipe_changes_with_the_chunks() -> None:
     parts += [(TURN, f"[2025-01-01 10:00:{n:02}] me: turn {n}") for n in range(9)]
     chunks = cut(of(*parts), characters)
     digest = sha256("".join(piece.id for piece in chunks).encode()).hexdigest()
-    assert (RECIPE, digest[:16]) == ("chunks-2", "3f843df0dd40e06e")
+    assert (RECIPE, digest[:16]) == ("chunks-3", "4d5c0a70d3bce171")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioned_rag.ranking import MAX_SPAN_CHARS, rank
+from partitioned_rag.ranking import MAX_NEIGHBOURS_CHARS, MAX_SPAN_CHARS, rank
 from partitioned_rag.values import Candidate, Hit, PartitionId
 
 TEXT = "".join(chr(ord("a") + n * n % 26) for n in range(200))
@@ -169,11 +169,29 @@ def test_what_does_not_agree_is_not_joined() -> None:
 
 def test_a_joined_span_grows_to_its_limit_and_no_further() -> None:
     half = MAX_SPAN_CHARS // 2
-    whole = "x" * MAX_SPAN_CHARS
-    first = candidate("a", 0, half, text=whole[:half])
-    assert spans(first, candidate("a", half, 2 * half, text=whole[half:])) == [(0, 2 * half, 0.5)]
-    longer = candidate("a", half, 2 * half + 1, text=whole[half:] + "x")
+    first = candidate("a", 0, half + 1, text="x" * (half + 1))
+    assert spans(first, candidate("a", half, 2 * half, text="x" * half)) == [(0, 2 * half, 0.5)]
+    longer = candidate("a", half, 2 * half + 1, text="x" * (half + 1))
+    assert spans(first, longer) == [(0, half + 1, 0.5), (half, 2 * half + 1, 0.5)]
+
+
+def test_neighbours_that_share_no_text_are_joined_to_a_small_span_alone() -> None:
+    half = MAX_NEIGHBOURS_CHARS // 2
+    first = candidate("a", 0, half, text="x" * half)
+    touching = candidate("a", half, 2 * half, text="y" * half)
+    assert spans(first, touching) == [(0, 2 * half, 0.5)]
+    longer = candidate("a", half, 2 * half + 1, text="y" * (half + 1))
     assert spans(first, longer) == [(0, half, 0.5), (half, 2 * half + 1, 0.5)]
+
+
+def test_neighbours_are_joined_over_the_white_space_between_them() -> None:
+    first = candidate("a", 0, 9, 0.2)
+    second = replace(candidate("a", 11, 20, 0.7), lead="\n\n")
+    (hit,) = rank({PARTITIONS[0]: [first, second]}, k=5)
+    assert (hit.start, hit.end) == (0, 20)
+    assert hit.text == first.text + "\n\n" + second.text
+    away = replace(second, lead="\n")
+    assert len(rank({PARTITIONS[0]: [first, away]}, k=5)) == 2
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])

@@ -10,18 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from partitioned_rag.store.index import DamagedError
+from partitioned_rag.store.catalog import COMMON_FROM
 from partitioned_rag.store.store import Maker, Store
 from partitioned_rag.values import (
-    Chunk,
-    ChunkId,
+    Asked,
     Document,
+    Entry,
     Reading,
     Skip,
     SkipReason,
     Source,
     Stamp,
 )
+from tests.store.searching import entry, nearest
 
 MAKER = Maker(embedder="test (1)", recipe="r1", dimensions=4)
 Vectors = npt.NDArray[np.float32]
@@ -38,11 +39,8 @@ def reading(path: str, text: str = "text", *, inode: int = 4, settled: bool = Tr
     )
 
 
-def chunks(path: str, texts: list[str]) -> list[Chunk]:
-    return [
-        Chunk(id=ChunkId(f"{path} {at} {text}"), start=10 * at, end=10 * at + len(text), text=text)
-        for at, text in enumerate(texts)
-    ]
+def chunks(path: str, texts: list[str]) -> list[Entry]:
+    return [entry(f"{path} {at} {text}", text, start=10 * at) for at, text in enumerate(texts)]
 
 
 def axis(number: int) -> Vectors:
@@ -74,7 +72,7 @@ def test_what_was_put_is_found_by_another_opening(store: Store, folder: Path) ->
     put(store, "friend/a.txt", ["north", "east"])
     store.close()
     again = Store(folder, MAKER)
-    found = again.nearest(axis(1), limit=1)
+    found = nearest(again, axis(1), limit=1)
     again.close()
     assert [(hit.source, hit.text, hit.score) for hit in found] == [("friend/a.txt", "east", 1.0)]
 
@@ -101,7 +99,7 @@ def test_only_chunks_that_differ_need_a_vector(store: Store) -> None:
     texts = ["one", "two", "three"]
     store.put([(reading("friend/a.txt", "grown"), chunks("friend/a.txt", texts))],
               {"three": axis(2)})  # fmt: skip
-    assert [hit.text for hit in store.nearest(axis(2), limit=1)] == ["three"]
+    assert [hit.text for hit in nearest(store, axis(2), limit=1)] == ["three"]
     assert store.counts() == (1, 3)
 
 
@@ -117,13 +115,13 @@ def test_two_sources_of_the_same_text_are_two_and_one_survives_the_other(store: 
     put(store, "friend/b.txt", ["same"])
     assert store.counts() == (2, 2)
     store.remove(["friend/a.txt"])
-    assert [hit.source for hit in store.nearest(axis(0), limit=5)] == ["friend/b.txt"]
+    assert [hit.source for hit in nearest(store, axis(0), limit=5)] == ["friend/b.txt"]
 
 
 def test_ties_stand_in_the_order_of_source_and_place(store: Store) -> None:
     for path in ("friend/c.txt", "friend/a.txt", "friend/b.txt"):
         store.put([(reading(path), chunks(path, ["x", "x"]))], {"x": axis(0)})
-    order = [(hit.source, hit.start) for hit in store.nearest(axis(0), limit=4)]
+    order = [(hit.source, hit.start) for hit in nearest(store, axis(0), limit=4)]
     assert order == [
         ("friend/a.txt", 0),
         ("friend/a.txt", 10),
@@ -132,29 +130,44 @@ def test_ties_stand_in_the_order_of_source_and_place(store: Store) -> None:
     ]
 
 
-def test_given_chunks_have_the_cosines_that_a_search_gives_them(store: Store) -> None:
+def test_what_words_find_has_the_cosine_that_vectors_give_it(store: Store) -> None:
     put(store, "friend/a.txt", ["one", "two", "three"])
     question = np.asarray([0.6, 0.8, 0.0, 0.0], dtype=np.float32)
-    scores = store.cosines(question, [ChunkId("friend/a.txt 1 two"), ChunkId("friend/a.txt 0 one")])
-    found = {hit.text: hit.score for hit in store.nearest(question, limit=3)}
-    assert scores == {
-        "friend/a.txt 1 two": found["two"],
-        "friend/a.txt 0 one": found["one"],
-    }
-    assert store.cosines(question, []) == {}
-    with pytest.raises(DamagedError):
-        store.cosines(question, [ChunkId("never indexed")])
+    cosine = {hit.text: hit.score for hit in nearest(store, question, limit=3)}
+    matches = store.matches(Asked(embedded="", words=("three",)), question, limit=1)
+    found = {hit.text: hit.score for hit in store.candidates({m.id: m.cosine for m in matches})}
+    assert found == {"two": cosine["two"], "three": cosine["three"]}
+    assert {match.own > 0 for match in matches} == {True, False}
+
+
+def test_a_word_of_thousands_of_chunks_is_passed_over_beside_a_rarer_one(store: Store) -> None:
+    common = [entry(f"{at:05}", f"common word{at}", start=20 * at) for at in range(COMMON_FROM)]
+    vectors = {each.fields.embedded: axis(at) for at, each in enumerate(common)}
+    store.put([(reading("friend/a.txt"), common)], vectors)
+
+    def found(*words: str) -> set[str]:
+        matches = store.matches(Asked(embedded="", words=words), axis(0), limit=1)
+        return {str(match.id) for match in matches if match.own > 0}
+
+    assert found("common", "word7") == {"00007"}
+    assert found("common") == set()
+    put(store, "friend/b.txt", ["common only"])
+    more = [entry(f"more {at}", f"other {at}", start=20 * at) for at in range(COMMON_FROM)]
+    store.put([(reading("friend/c.txt"), more)], {m.fields.embedded: axis(1) for m in more})
+    put(store, "friend/d.txt", ["common and other"])
+    # Two that are common, and one chunk that has both.
+    assert found("common", "other") == {"friend/d.txt 0 common and other"}
 
 
 def test_another_handle_sees_what_was_written_once_it_refreshes(store: Store, folder: Path) -> None:
     other = Store(folder, MAKER)
     put(store, "friend/a.txt", ["one"])
     other.refresh()
-    assert other.nearest(axis(0), limit=1)[0].text == "one"
+    assert nearest(other, axis(0), limit=1)[0].text == "one"
     store.remove(["friend/a.txt"])
     put(store, "friend/b.txt", ["two"])
     other.refresh()
-    assert [hit.text for hit in other.nearest(axis(0), limit=5)] == ["two"]
+    assert [hit.text for hit in nearest(other, axis(0), limit=5)] == ["two"]
     other.close()
 
 
@@ -177,7 +190,7 @@ def test_a_catalog_of_garbage_is_begun_anew_and_it_is_said(store: Store, folder:
     assert not (folder / "array").exists()
     assert list(folder.glob("vectors-*")) == []
     put(again, "friend/a.txt", ["one"])
-    assert again.nearest(axis(0), limit=1)[0].text == "one"
+    assert nearest(again, axis(0), limit=1)[0].text == "one"
     again.close()
 
 
@@ -221,14 +234,17 @@ def test_the_index_of_another_maker_is_begun_anew_and_it_is_said(
 
 
 def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(store: Store, folder: Path) -> None:
-    secret = Chunk(id=ChunkId("c1"), start=0, end=len(HIDDEN), text=HIDDEN)
-    store.put([(reading("friend/secret.txt"), [secret])], {HIDDEN: axis(0)})
-    assert store.nearest(axis(0), limit=1)[0].text == HIDDEN
+    put(store, "friend/kept.txt", ["kept"])
+    store.put([(reading("friend/secret.txt"), [entry("c1", HIDDEN)])], {HIDDEN: axis(0)})
+    assert HIDDEN in [hit.text for hit in nearest(store, axis(0), limit=5)]
     store.remove(["friend/secret.txt"])
     store.close()  # closing folds the write-ahead log into the database
     holding = [path for path in folder.rglob("*") if path.is_file()]
     assert holding, "the index has files"
     assert [path.name for path in holding if HIDDEN.encode() in path.read_bytes()] == []
+    # Nor its words one by one, as the full text holds them.
+    words = [b"vault", b"door"]
+    assert [path.name for path in holding for word in words if word in path.read_bytes()] == []
 
 
 def test_every_file_of_the_index_is_private(store: Store, folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from partitioned_rag.values import Hit
+from partitioned_rag.values import Hit, Weights
 from partitioned_rag.view import PROMPT_HITS, View
 
 
@@ -24,8 +24,15 @@ class Setting:
     search: Callable[[View, str], Sequence[Hit]]
 
 
+def _weighed(weights: Weights) -> Callable[[View, str], Sequence[Hit]]:
+    return lambda view, question: view.search(question, k=PROMPT_HITS, weights=weights)
+
+
 SETTINGS: Final = (
     Setting(name="prompt", search=lambda view, question: view.search(question, k=PROMPT_HITS)),
     Setting(name="search", search=lambda view, question: view.search(question)),
+    Setting(name="words", search=_weighed(Weights(cosine=0.0))),
+    Setting(name="vectors", search=_weighed(Weights(own=0.0, around=0.0))),
 )
-"""As a prompt is filled, which is what counts; and as `prag search` searches if not told more."""
+"""As a prompt is filled, which is what counts; as `prag search` searches if not told more; and as a
+prompt would be filled by words alone, or by vectors alone."""

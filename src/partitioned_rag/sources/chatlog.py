@@ -72,7 +72,17 @@ def read(raw: RawFile) -> Document:
             sitting += last is not None and abs(at - last) > _NEW_SITTING
             last = at
         start, end = trimmed(text, turn.start, turn.end)
-        segments.append(Segment(kind=SegmentKind.TURN, start=start, end=end, group=sitting))
+        segments.append(
+            Segment(
+                kind=SegmentKind.TURN,
+                start=start,
+                end=end,
+                group=sitting,
+                speaker=turn.speaker,
+                said=min(turn.said, end),
+                day=_day(turn),
+            )
+        )
     return finish(raw.path, text, segments)
 
 
@@ -104,7 +114,11 @@ def day_of(text: str) -> str:
     '2026-03-01'
     """
     first = next(_spoken(text), None)
-    return first.at[: len("2026-03-01")] if first else ""
+    return _day(first) if first else ""
+
+
+def _day(turn: _Spoken) -> str:
+    return turn.at[: len("2026-03-01")]
 
 
 def _spoken(text: str) -> Iterator[_Spoken]:

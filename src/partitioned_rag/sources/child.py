@@ -91,7 +91,8 @@ def _answer(answers: BinaryIO, format_name: str, raw: RawFile) -> None:
 
 def _as_values(document: Document) -> tuple[str, bytes]:
     segments = [
-        (one.kind.value, one.start, one.end, one.group, one.page) for one in document.segments
+        (one.kind.value, one.start, one.end, one.group, one.page, one.speaker, one.said, one.day)
+        for one in document.segments
     ]
     return json.dumps({"segments": segments}), document.text.encode()
 

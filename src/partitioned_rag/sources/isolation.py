@@ -237,11 +237,20 @@ def _document(answer: bytes, path: str) -> Document:
     text = answer[split:].decode()
     segments = []
     last_end = last_group = 0
-    for kind, start, end, group, page in header["segments"]:
+    for kind, start, end, group, page, speaker, said, day in header["segments"]:
         if not (last_end <= start < end <= len(text) and last_group <= group):
             raise ValueError("segments out of order")
         segments.append(
-            Segment(kind=SegmentKind(kind), start=start, end=end, group=group, page=page)
+            Segment(
+                kind=SegmentKind(kind),
+                start=start,
+                end=end,
+                group=group,
+                page=page,
+                speaker=str(speaker),
+                said=int(said),
+                day=str(day),
+            )
         )
         last_end, last_group = end, group
     if not segments:

@@ -5,6 +5,7 @@ A committed row is the acknowledgement: only what stands here is indexed.
 """
 
 import errno
+import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Self
 
 from partitioned_rag.durable import make_private_file
+from partitioned_rag.matching.words import expression
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.values import (
     Chunk,
     ChunkId,
+    Entry,
     PartitionId,
     Piece,
     Reading,
@@ -44,7 +47,8 @@ CREATE TABLE sources (
     skip_detail TEXT
 );
 CREATE TABLE chunks (
-    id TEXT PRIMARY KEY,
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
     start INTEGER NOT NULL,
     end INTEGER NOT NULL,
@@ -52,10 +56,18 @@ CREATE TABLE chunks (
     lead TEXT NOT NULL,
     text TEXT NOT NULL,
     text_sha256 BLOB NOT NULL,
+    speaker TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    embedded_sha256 BLOB NOT NULL,
     vector_crc32 INTEGER NOT NULL
 );
 CREATE INDEX chunks_of_a_source ON chunks (source_id, start, end);
-CREATE INDEX chunks_of_a_text ON chunks (text_sha256);
+CREATE INDEX chunks_with_a_vector ON chunks (embedded_sha256);
+-- What full text finds of a chunk, by its key. Its statistics are those of this partition alone.
+-- No trigger keeps it in step: an untrusted schema may not write to a virtual table.
+CREATE VIRTUAL TABLE words USING fts5 (
+    own, around, tokenize = 'porter unicode61 remove_diacritics 2'
+);
 CREATE TABLE summaries (
     id INTEGER PRIMARY KEY,
     source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
@@ -76,9 +88,12 @@ CREATE TRIGGER summary_goes_with_its_chunks AFTER DELETE ON summarised BEGIN
     DELETE FROM summaries WHERE id = OLD.summary_id;
 END;
 """
+# Few questions have no rarer word, and each that is so common would be looked up in all of them.
+COMMON_FROM = 2_000
 CHUNKS = (
-    "SELECT chunks.id AS id, path, start, end, page, lead, text, text_sha256"
-    " FROM chunks JOIN sources ON sources.id = source_id"
+    "SELECT chunks.id AS id, path, chunks.start AS start, chunks.end AS end, chunks.page AS page,"
+    " chunks.lead AS lead, chunks.text AS text, chunks.text_sha256 AS text_sha256"
+    " FROM chunks JOIN sources ON sources.id = chunks.source_id"
 )
 
 
@@ -217,16 +232,16 @@ class Catalog:
             return int(sources[0]), int(chunks[0])
 
     def put(
-        self, reading: Reading, chunks: Iterable[Chunk], *, vector_crc32: Mapping[ChunkId, int]
+        self, reading: Reading, entries: Iterable[Entry], *, vector_crc32: Mapping[ChunkId, int]
     ) -> None:
         """Replace all that is known of a source, writing what differs; within a `transaction`.
 
         Args:
             reading: What was read, or refused.
-            chunks: All chunks of the source.
+            entries: All chunks of the source, with what they are found by.
             vector_crc32: Of the vectors of those chunks that the source did not have before.
         """
-        chunks = list(chunks)
+        entries = list(entries)
         path = os.fsencode(reading.source.path)
         self._db.execute(
             "INSERT OR IGNORE INTO sources (path, size_bytes, mtime_ns, ctime_ns, inode, settled,"
@@ -246,30 +261,60 @@ class Catalog:
             ),
         )
         source_id = self._db.execute("SELECT id FROM sources WHERE path = ?", (path,)).fetchone()[0]
-        kept = {chunk.id for chunk in chunks}
+        kept = {entry.chunk.id for entry in entries}
         had = {
             ChunkId(row[0])
             for row in self._db.execute("SELECT id FROM chunks WHERE source_id = ?", (source_id,))
         }
-        self._db.executemany("DELETE FROM chunks WHERE id = ?", [(gone,) for gone in had - kept])
-        self._db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    chunk.id,
-                    source_id,
-                    chunk.start,
-                    chunk.end,
-                    chunk.page,
-                    chunk.lead,
-                    chunk.text,
-                    text_hash(chunk.text),
-                    vector_crc32[chunk.id],
-                )
-                for chunk in chunks
-                if chunk.id not in had
-            ],
+        for gone in had - kept:
+            self._db.execute(
+                "DELETE FROM words WHERE rowid = (SELECT key FROM chunks WHERE id = ?)", (gone,)
+            )
+            self._db.execute("DELETE FROM chunks WHERE id = ?", (gone,))
+        for entry in entries:
+            if entry.chunk.id not in had:
+                self._insert(entry, source_id, vector_crc32[entry.chunk.id])
+
+    def _insert(self, entry: Entry, source_id: int, vector_crc32: int) -> None:
+        chunk, fields = entry.chunk, entry.fields
+        made = self._db.execute(
+            "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                chunk.id,
+                source_id,
+                chunk.start,
+                chunk.end,
+                chunk.page,
+                chunk.lead,
+                chunk.text,
+                text_hash(chunk.text),
+                fields.speaker,
+                fields.part,
+                text_hash(fields.embedded),
+                vector_crc32,
+            ),
         )
+        self._db.execute(
+            "INSERT INTO words (rowid, own, around) VALUES (?, ?, ?)",
+            (made.lastrowid, fields.own, fields.around),
+        )
+
+    def has_other_words(self, ids: Collection[ChunkId], texts: Iterable[str]) -> bool:
+        """Say whether any of some chunks has a text that is not among these."""
+        with damage():
+            known = set(map(text_hash, texts)) if ids else set()
+            rows = self._db.execute(
+                "SELECT text_sha256 FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(ids)),),
+            )
+            return any(row[0] not in known for row in rows)
+
+    def erase_words(self) -> None:
+        """Take the words of deleted chunks off the disk; within the `transaction` that deletes.
+
+        FTS5 only marks what is deleted, and drops it when it merges: so here all of it is merged.
+        """
+        self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
 
     def restamp(self, reading: Reading) -> None:
         """Note that a source was touched and reads as before; within a `transaction`."""
@@ -289,9 +334,13 @@ class Catalog:
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget sources and their chunks; within a `transaction`."""
-        self._db.executemany(
-            "DELETE FROM sources WHERE path = ?", [(os.fsencode(path),) for path in paths]
-        )
+        for path in map(os.fsencode, paths):
+            self._db.execute(
+                "DELETE FROM words WHERE rowid IN (SELECT key FROM chunks"
+                " JOIN sources ON sources.id = source_id WHERE path = ?)",
+                (path,),
+            )
+            self._db.execute("DELETE FROM sources WHERE path = ?", (path,))
 
     def chunk_ids(self, paths: Sequence[str] | None = None) -> set[ChunkId]:
         """List the chunks of some sources, or of all."""
@@ -330,7 +379,7 @@ class Catalog:
     def all_chunks(self) -> list[IndexedChunk]:
         """List every chunk, by the path of its source and by place."""
         with damage():
-            rows = self._db.execute(f"{CHUNKS} ORDER BY path, start, end")
+            rows = self._db.execute(f"{CHUNKS} ORDER BY path, chunks.start, chunks.end")
             return [_indexed_chunk(row) for row in rows]
 
     def chars(self) -> int:
@@ -343,22 +392,116 @@ class Catalog:
         """List the chunks of a source that share characters with a span, in order."""
         with damage():
             rows = self._db.execute(
-                f"{CHUNKS} WHERE path = ? AND end > ? AND start < ? ORDER BY start",
+                f"{CHUNKS} WHERE path = ? AND chunks.end > ? AND chunks.start < ?"
+                " ORDER BY chunks.start",
                 (os.fsencode(path), start, end),
             )
             return [_chunk(row) for row in rows]
 
-    def chunks_with_text(self, texts: Collection[str]) -> dict[str, ChunkId]:
-        """Find, for each of some texts that is indexed anywhere here, a chunk that has it."""
+    def chunks_embedded_as(self, texts: Collection[str]) -> dict[str, ChunkId]:
+        """Find, for each text that was embedded for any chunk here, such a chunk."""
         found: dict[str, ChunkId] = {}
         with damage():
             for text in texts:
                 (first,) = self._db.execute(
-                    "SELECT min(id) FROM chunks WHERE text_sha256 = ?", (text_hash(text),)
+                    "SELECT min(id) FROM chunks WHERE embedded_sha256 = ?", (text_hash(text),)
                 ).fetchone()
                 if first is not None:
                     found[text] = ChunkId(first)
         return found
+
+    # ------------------------------------------------------------ full text
+
+    def word_scores(self, words: Sequence[str]) -> list[tuple[int, float, float]]:
+        """Find the chunks in which, or around which, any of some words stands.
+
+        A word in `COMMON_FROM` chunks or more tells little, and would cost most of the time: it is
+        passed over. Where all are such words, chunks are found that have every one of them.
+
+        Args:
+            words: As `matching.words.words_of` lists them.
+
+        Returns:
+            Keys with BM25 of the chunk alone and of the chunk with what is around it, both at least
+            0 and higher where they match better.
+        """
+        with damage():
+            telling = [word for word in words if not self._is_common(expression([word]))]
+            asked = expression(telling) if telling else expression(words, every=True)
+            if not words or (not telling and self._is_common(asked)):
+                return []
+            rows = self._db.execute(
+                "SELECT rowid, -bm25(words, 1, 0), -bm25(words, 1, 1) FROM words"
+                " WHERE words MATCH ?",
+                (asked,),
+            )
+            return [(row[0], row[1], row[2]) for row in rows]
+
+    def _is_common(self, asked: str) -> bool:
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)",
+            (asked, COMMON_FROM),
+        ).fetchone()
+        return int(count) == COMMON_FROM
+
+    def places(
+        self, *, keys: Collection[int], ids: Collection[ChunkId]
+    ) -> list[tuple[int, ChunkId, str, int, int, str]]:
+        """Say where chunks stand: key, id, source, part, start, speaker.
+
+        Args:
+            keys: Of chunks that are known by their keys.
+            ids: Of others.
+        """
+        with damage():
+            rows = self._db.execute(
+                "SELECT key, chunks.id, path, part, start, speaker"
+                " FROM chunks JOIN sources ON sources.id = source_id"
+                " WHERE key IN (SELECT value FROM json_each(?))"
+                " OR chunks.id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(keys)), json.dumps(list(ids))),
+            )
+            return [
+                (row[0], ChunkId(row[1]), os.fsdecode(row[2]), row[3], row[4], row[5])
+                for row in rows
+            ]
+
+    def searched_texts(self, ids: Collection[ChunkId]) -> dict[ChunkId, str]:
+        """Give all that the full text holds of some chunks."""
+        with damage():
+            rows = self._db.execute(
+                "SELECT chunks.id, own, around FROM chunks JOIN words ON words.rowid = chunks.key"
+                " WHERE chunks.id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(ids)),),
+            )
+            return {ChunkId(row[0]): f"{row[1]} {row[2]}" for row in rows}
+
+    def section_of(self, chunk_id: ChunkId, *, most_chars: int) -> list[Chunk]:
+        """Give the chunks that begin in the same part of a source, if that many characters hold it.
+
+        Returns:
+            In order, the chunk among them; none if the part is longer.
+        """
+        with damage():
+            rows = self._db.execute(
+                f"{CHUNKS} JOIN chunks AS one ON one.source_id = chunks.source_id"
+                " WHERE one.id = ? AND chunks.part = one.part"
+                " AND chunks.start BETWEEN one.part AND one.part + ? ORDER BY chunks.start",
+                (chunk_id, most_chars),
+            )
+            found = [_chunk(row) for row in rows]
+            return found if found and found[-1].end - found[0].start <= most_chars else []
+
+    def next_in_part(self, chunk_id: ChunkId) -> Chunk | None:
+        """Give the chunk behind one, if it stands in the same part of the source."""
+        with damage():
+            row = self._db.execute(
+                f"{CHUNKS} JOIN chunks AS one ON one.source_id = chunks.source_id"
+                " WHERE one.id = ? AND chunks.part = one.part AND chunks.start >= one.end"
+                " ORDER BY chunks.start LIMIT 1",
+                (chunk_id,),
+            ).fetchone()
+            return _chunk(row) if row else None
 
     # ------------------------------------------------------------ summaries
 

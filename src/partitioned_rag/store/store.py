@@ -8,19 +8,24 @@ in neither place, or another one, is damage: the partition is rebuilt from its f
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from partitioned_rag.durable import make_private_folder, remove_folder, sweep
+from partitioned_rag.matching.words import share_of
 from partitioned_rag.store.catalog import Catalog, IndexedChunk, IndexedSource
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import LOCK
 from partitioned_rag.store.vectors import PartitionVectors
 from partitioned_rag.values import (
+    Asked,
     Candidate,
     Chunk,
     ChunkId,
+    Entry,
+    Match,
     PartitionId,
     Piece,
     Reading,
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 
 CATALOG = "catalog.sqlite3"
 ARRAY = "array"
-FORMAT = "4"
+FORMAT = "5"
 # Chroma keeps deleted vectors in its file; past this many it is written anew without them.
 ERASED_AT_MOST = 2_000
 # By so many vectors Chroma's copy may be behind: to open it for each line of a chat would take
@@ -43,6 +48,7 @@ ERASED_AT_MOST = 2_000
 BEHIND_AT_MOST = 64
 # Where Chroma has nothing yet, the first vector that is added takes it beyond that.
 NO_COPY = str(BEHIND_AT_MOST)
+NONE = (0.0, 0.0)
 NUMBERS = ("dimensions", "generation", "revision", "erased", "behind")
 
 
@@ -206,37 +212,75 @@ class Store:
         """Give every chunk, by source and place, with no score."""
         return [_candidate(indexed, score=0.0) for indexed in self._catalog.all_chunks()]
 
-    def nearest(self, vector: "Vector", *, limit: int) -> list[Candidate]:
-        """Find the chunks closest to a question.
-
-        Returns:
-            At most `limit`, best first; ties by source and place, so that neither the order in
-            which the index grew nor the names of its rows show.
-
-        Raises:
-            DamagedError: Catalog and vectors contradict each other.
-        """
-        scored = dict(self._vectors.nearest(vector, limit=limit))
-        found = self._catalog.chunks(list(scored))
-        if len(found) != len(scored):
-            raise DamagedError("a vector has no chunk")
-        candidates = [
-            _candidate(indexed, score=scored[chunk_id]) for chunk_id, indexed in found.items()
-        ]
-        candidates.sort(key=lambda found: (-found.score, found.source, found.start))
-        return candidates[:limit]
-
-    def cosines(self, vector: "Vector", ids: Sequence[ChunkId]) -> dict[ChunkId, float]:
-        """Give the exact cosine of some chunks with a question, to the bit that of `nearest`.
+    def matches(self, asked: Asked, vector: "Vector", *, limit: int) -> list[Match]:
+        """Gather what speaks for those chunks that may answer a question.
 
         Args:
-            vector: The question's.
-            ids: Of chunks that are indexed here.
+            asked: The question.
+            vector: Of what of it was embedded.
+            limit: So many of the best are gathered by the words of a chunk, by those around it and
+                by its vector, with all that tie with the last of them.
 
         Raises:
             DamagedError: Catalog and vectors contradict each other.
         """
-        return self._vectors.cosines(vector, ids) if ids else {}
+        cosines = dict(self._vectors.nearest(vector, limit=limit))
+        lexical = {
+            key: (own, around) for key, own, around in self._catalog.word_scores(asked.words)
+        }
+        keys = {
+            key
+            for leg in range(2)
+            for key in _best({key: scores[leg] for key, scores in lexical.items()}, limit)
+        }
+        places = self._catalog.places(keys=keys, ids=cosines.keys())
+        there = {place[1] for place in places}
+        if cosines.keys() - there or keys - {place[0] for place in places}:
+            raise DamagedError("a vector or a word has no chunk")
+        cosines |= self._vectors.cosines(vector, sorted(there - cosines.keys()))
+        return [
+            Match(
+                id=chunk_id,
+                source=source,
+                part=part,
+                start=start,
+                speaker=speaker,
+                own=lexical.get(key, NONE)[0],
+                around=lexical.get(key, NONE)[1],
+                cosine=cosines[chunk_id],
+            )
+            for key, chunk_id, source, part, start, speaker in places
+        ]
+
+    def coverages(self, ids: Sequence[ChunkId], words: Sequence[str]) -> list[float]:
+        """Say of chunks which share of some words is in or around them; 0 of no words.
+
+        Raises:
+            DamagedError: One of them is not there.
+        """
+        texts = self._catalog.searched_texts(ids)
+        if not texts.keys() >= set(ids):
+            raise DamagedError("a chunk is not found by its id")
+        return [share_of(words, texts[chunk_id]) for chunk_id in ids]
+
+    def candidates(self, scores: Mapping[ChunkId, float]) -> list[Candidate]:
+        """Give chunks with their scores, in the order given.
+
+        Raises:
+            DamagedError: One of them is not there.
+        """
+        found = self._catalog.chunks(list(scores))
+        if len(found) != len(scores):
+            raise DamagedError("a chunk has no text")
+        return [_candidate(found[chunk_id], score=score) for chunk_id, score in scores.items()]
+
+    def section_of(self, chunk_id: ChunkId, *, most_chars: int) -> list[Chunk]:
+        """Give the chunks of the section in which one stands, in order; none if it is longer."""
+        return self._catalog.section_of(chunk_id, most_chars=most_chars)
+
+    def next_in_part(self, chunk_id: ChunkId) -> Chunk | None:
+        """Give the chunk behind one, if it stands in the same sitting or section."""
+        return self._catalog.next_in_part(chunk_id)
 
     def pieces(self) -> list[Piece]:
         """List the chunks that no summary was made of, by source and place."""
@@ -253,8 +297,8 @@ class Store:
     # ------------------------------------------------------------ writing
 
     def known_vectors(self, texts: Iterable[str]) -> dict[str, "Vector"]:
-        """Give the vectors of those texts that are indexed already, by text."""
-        chunk_of = self._catalog.chunks_with_text(set(texts))
+        """Give the vectors of those texts that were embedded already, by text."""
+        chunk_of = self._catalog.chunks_embedded_as(set(texts))
         if not chunk_of:
             return {}
         rows = self._vectors.vectors(list(chunk_of.values()))
@@ -262,22 +306,23 @@ class Store:
 
     def put(
         self,
-        batch: Sequence[tuple[Reading, Sequence[Chunk]]],
+        batch: Sequence[tuple[Reading, Sequence[Entry]]],
         vectors: Mapping[str, "Vector"],
     ) -> None:
         """Make sources be what was read; when this returns, it is acknowledged.
 
         Args:
             batch: What was read, with its chunks (none for a skipped source).
-            vectors: By text, for every chunk that the source did not have before.
+            vectors: By the text that was embedded, for every chunk that the source did not have
+                before.
         """
         had = self._catalog.chunk_ids([reading.source.path for reading, _ in batch])
-        kept = {chunk.id for _, chunks in batch for chunk in chunks}
+        entries = [entry for _, of_one in batch for entry in of_one]
+        kept = {entry.chunk.id for entry in entries}
         new = {
-            chunk.id: vectors[chunk.text]
-            for _, chunks in batch
-            for chunk in chunks
-            if chunk.id not in had
+            entry.chunk.id: vectors[entry.fields.embedded]
+            for entry in entries
+            if entry.chunk.id not in had
         }
         if new:
             import numpy as np
@@ -285,8 +330,13 @@ class Store:
             self._vectors.add(list(new), np.asarray(list(new.values()), dtype=np.float32))
         checksums = {chunk_id: crc32(vector.tobytes()) for chunk_id, vector in new.items()}
         with self._catalog.transaction():
-            for reading, chunks in batch:
-                self._catalog.put(reading, chunks, vector_crc32=checksums)
+            are_words_gone = self._catalog.has_other_words(
+                had - kept, (entry.chunk.text for entry in entries)
+            )
+            for reading, of_one in batch:
+                self._catalog.put(reading, of_one, vector_crc32=checksums)
+            if are_words_gone:
+                self._catalog.erase_words()
             self._count_revision(added=len(new), erased=len(had - kept))
         self._read_again(reading.source.path for reading, _ in batch)
         self._erase(had - kept)
@@ -307,6 +357,8 @@ class Store:
         gone = self._catalog.chunk_ids(paths)
         with self._catalog.transaction():
             self._catalog.remove(paths)
+            if gone:
+                self._catalog.erase_words()
             self._count_revision(erased=len(gone))
         if self._sources is not None:
             for path in paths:
@@ -389,6 +441,14 @@ class Store:
 
     def _chroma_folder(self) -> Path:
         return self._folder / f"vectors-{self._meta['generation']}"
+
+
+def _best(scores: Mapping[int, float], limit: int) -> list[int]:
+    """Take the keys of the highest scores, with all that tie with the last of them."""
+    if len(scores) <= limit:
+        return list(scores)
+    bar = nlargest(limit, scores.values())[-1]
+    return [key for key, score in scores.items() if score >= bar]
 
 
 def _candidate(indexed: IndexedChunk, *, score: float) -> Candidate:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.matching import fields
 from partitioned_rag.store.catalog import IndexedSource
 from partitioned_rag.store.store import Store
 from partitioned_rag.sync.plan import SyncPlan
 from partitioned_rag.values import (
-    Chunk,
     Document,
+    Entry,
     PartitionId,
     Progress,
     Reading,
@@ -86,7 +87,7 @@ def carry_out(
     to_read = plan.to_read
     total_bytes = sum(source.stamp.size_bytes for source in to_read)
     done_bytes = done_chunks = 0
-    batch: list[tuple[Reading, Sequence[Chunk]]] = []
+    batch: list[tuple[Reading, Sequence[Entry]]] = []
     touched: list[Reading] = []
     waiting = 0
     again = frozenset(plan.retry)
@@ -98,11 +99,11 @@ def carry_out(
             if (before.source, before.settled) != (reading.source, reading.settled):
                 touched.append(reading)
         else:
-            reading, chunks = _cut(reading, embedder)
+            reading, entries = _cut(reading, embedder)
             changes += _change(reading, before, indexed.get(old_path.get(source.path, "")))
-            batch.append((reading, chunks))
-            waiting += len(chunks)
-            done_chunks += len(chunks)
+            batch.append((reading, entries))
+            waiting += len(entries)
+            done_chunks += len(entries)
         done_bytes += source.stamp.size_bytes
         if waiting >= BATCH_CHUNKS or len(batch) >= BATCH_SOURCES:
             _write(batch, store=store, embedder=embedder)
@@ -132,13 +133,13 @@ def _reads_as_before(reading: Reading, before: IndexedSource) -> bool:
     return is_same and reading.outcome in (None, before.skip)
 
 
-def _cut(reading: Reading, embedder: Embedder) -> tuple[Reading, Sequence[Chunk]]:
+def _cut(reading: Reading, embedder: Embedder) -> tuple[Reading, Sequence[Entry]]:
     document = reading.outcome
     if not isinstance(document, Document):
         return reading, ()
     chunks = chunk(document, token_spans=embedder.token_spans, window_tokens=embedder.window_tokens)
     if chunks:
-        return reading, chunks
+        return reading, fields.entries(document, chunks)
     nothing = Skip(source=document.path, reason=SkipReason.NO_TEXT, detail="only white space")
     return (
         Reading(
@@ -169,13 +170,16 @@ def _was_indexed(indexed: Mapping[str, IndexedSource], path: str) -> bool:
 
 
 def _write(
-    batch: Sequence[tuple[Reading, Sequence[Chunk]]], *, store: Store, embedder: Embedder
+    batch: Sequence[tuple[Reading, Sequence[Entry]]], *, store: Store, embedder: Embedder
 ) -> None:
     if not batch:
         return
     had = store.chunk_ids([reading.source.path for reading, _ in batch])
     new = dict.fromkeys(
-        piece.text for _, chunks in batch for piece in chunks if piece.id not in had
+        entry.fields.embedded
+        for _, entries in batch
+        for entry in entries
+        if entry.chunk.id not in had
     )
     vectors = store.known_vectors(new)
     unknown = [text for text in new if text not in vectors]
