@@ -19,7 +19,7 @@ from partitioned_rag.identity import PUBLIC
 from partitioned_rag.matching import fields
 from partitioned_rag.matching.mixing import levels, mixed
 from partitioned_rag.matching.question import read as question_read
-from partitioned_rag.matching.words import expression, share_of
+from partitioned_rag.matching.words import expression, shares_of
 from partitioned_rag.partition import SECTION_CHARS
 from partitioned_rag.ranking import grown, rank
 from partitioned_rag.search import CANDIDATES
@@ -221,10 +221,9 @@ def candidates(
         if getattr(each, kind) >= _bar([getattr(other, kind) for other in every], limit)
     }
     best = mixed([each for each in every if each.id in gathered], speaker=asked.speaker)[:limit]
-    share = {
-        entry.chunk.id: share_of(asked.words, f"{entry.fields.own} {entry.fields.around}")
-        for _, entry in found
-    }
+    texts = [f"{entry.fields.own} {entry.fields.around}" for _, entry in found]
+    shares = shares_of(asked.words, texts)
+    share = {entry.chunk.id: each for (_, entry), each in zip(found, shares, strict=True)}
     scores = levels([each.cosine for each in best], [share[each.id] for each in best])
     at = {entry.chunk.id: number for number, (_, entry) in enumerate(found)}
     return [

@@ -33,10 +33,8 @@ from partitioned_rag.units import CHARS_PER_TOKEN, UNIT_TOKENS, units
 from partitioned_rag.values import (
     Asked,
     Candidate,
-    Chunk,
     ChunkId,
     Document,
-    Match,
     PartitionId,
     PartitionReport,
     PartitionStatus,
@@ -522,20 +520,16 @@ def _candidates(
         [each.cosine for each in best], store.coverages([each.id for each in best], asked.words)
     )
     score_of = {each.id: score for each, score in zip(best, scores, strict=True)}
+    of_documents = [each.id for each in best if not each.speaker]
+    company = store.sections_of(of_documents, most_chars=SECTION_CHARS)
+    candidates = store.candidates(score_of)
+    for match, candidate in zip(best, candidates, strict=True):
+        if match.speaker and candidate.text.endswith(ASKING):
+            company[match.id] = store.next_in_part(match.id)
     return [
-        grown(candidate, _company(match, candidate, store))
-        for match, candidate in zip(best, store.candidates(score_of), strict=True)
+        grown(candidate, company.get(match.id, ()))
+        for match, candidate in zip(best, candidates, strict=True)
     ]
-
-
-def _company(match: Match, candidate: Candidate, store: Store) -> list[Chunk]:
-    """Say with what a chunk is quoted: a question with its answer, a text with its section."""
-    if not match.speaker:
-        return store.section_of(match.id, most_chars=SECTION_CHARS)
-    if not candidate.text.endswith(ASKING):
-        return []
-    answer = store.next_in_part(match.id)
-    return [answer] if answer else []
 
 
 def _plan(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioned_rag.matching.words import MOST_WORDS, expression, searchable, words_of
+from partitioned_rag.matching.words import MOST_WORDS, expression, searchable, shares_of, words_of
 
 SCRIPTS = {
     "english": ("we met at the harbour on the third bridge", "the bridges of the harbour?"),
@@ -72,3 +72,12 @@ def test_what_tells_nothing_is_passed_over_unless_nothing_else_is_asked() -> Non
 
 def test_a_long_question_is_read_up_to_a_limit() -> None:
     assert len(words_of(" ".join(f"word{n}" for n in range(500)))) == MOST_WORDS
+
+
+def test_a_share_of_words_counts_whatever_their_endings_case_and_accents() -> None:
+    text = searchable("The Painters' café, 東京タワー; ключи")
+    for word in ("painting", "cafés", "東 京", "ключ"):
+        assert shares_of((word,), [text]) == [1.0]
+    assert shares_of(("ring", "tower", "京 都"), [text]) == [0.0]
+    assert shares_of((), [text]) == [0.0]
+    assert shares_of(("painter", "harbour"), [text, "nothing"]) == [0.5, 0.0]

@@ -8,7 +8,7 @@ far more than a character alone.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -28,6 +28,7 @@ _RUN = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 # Arabic vowel signs and the stroke that only stretches: written or left out at will.
 _OPTIONAL = re.compile("[\u0640\u064b-\u0652\u0670]")
 _BETWEEN_WORDS = re.compile("[\\s\0-/:-@\\[-`{-\xbf\u2000-\u206f\u3000-\u303f\ufffd]+")
+_SPACES = str.maketrans({chr(sign): " " for sign in range(256) if not chr(sign).isalnum()})
 _ORDINAL = re.compile("([0-9]+)(?:st|nd|rd|th)")
 
 STOP_WORDS: Final = frozenset(
@@ -78,25 +79,26 @@ def expression(words: Sequence[str], *, every: bool = False) -> str:
     return (" AND " if every else " OR ").join(f'"{word}"' for word in words)
 
 
-def share_of(words: Sequence[str], text: str) -> float:
-    """Say which share of a question's words a text has, whatever their endings; 0 of no words.
+def shares_of(words: Sequence[str], texts: Iterable[str]) -> list[float]:
+    """Say which share of a question's words each of some texts has; 0 of no words.
 
     A rough look, for comparing texts that no full text holds side by side: a word counts where one
     begins as it does, up to its last `ENDING` letters.
 
     Args:
         words: As `words_of` lists them.
-        text: As `searchable` writes it.
+        texts: As `searchable` writes them.
 
-    >>> share_of(("painted", "harbour"), "Paintings of the sea")
-    0.5
+    >>> shares_of(("painted", "harbour"), ["Paintings of the sea", "(harbours)"])
+    [0.5, 0.5]
     """
-    if not words:
-        return 0.0
-    folded = f" {' '.join(_BETWEEN_WORDS.split(_folded(text)))}"
     stems = [_folded(word) for word in words]
-    stems = [stem[: max(SHORTEST_STEM, len(stem) - ENDING)] for stem in stems]
-    return sum(f" {stem}" in folded for stem in stems) / len(words)
+    begun = [f" {stem[: max(SHORTEST_STEM, len(stem) - ENDING)]}" for stem in stems]
+    shares = []
+    for text in texts:
+        folded = f" {_folded(text).translate(_SPACES)}"
+        shares.append(sum(each in folded for each in begun) / max(1, len(begun)))
+    return shares
 
 
 def _folded(text: str) -> str:

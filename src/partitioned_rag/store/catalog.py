@@ -89,12 +89,14 @@ CREATE TRIGGER summary_goes_with_its_chunks AFTER DELETE ON summarised BEGIN
 END;
 """
 # Few questions have no rarer word, and each that is so common would be looked up in all of them.
-COMMON_FROM = 2_000
+COMMON_FROM = 1_000
 CHUNKS = (
     "SELECT chunks.id AS id, path, chunks.start AS start, chunks.end AS end, chunks.page AS page,"
     " chunks.lead AS lead, chunks.text AS text, chunks.text_sha256 AS text_sha256"
     " FROM chunks JOIN sources ON sources.id = chunks.source_id"
 )
+
+ONE_OF = "chunks.id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,12 +371,9 @@ class Catalog:
         Raises:
             DamagedError: A text is not the one that was indexed.
         """
-        found: dict[ChunkId, IndexedChunk] = {}
         with damage():
-            for chunk_id in ids:
-                for row in self._db.execute(f"{CHUNKS} WHERE chunks.id = ?", (chunk_id,)):
-                    found[chunk_id] = _indexed_chunk(row)
-        return found
+            rows = self._db.execute(f"{CHUNKS} WHERE {ONE_OF}", (json.dumps(list(ids)),))
+            return {ChunkId(row["id"]): _indexed_chunk(row) for row in rows}
 
     def all_chunks(self) -> list[IndexedChunk]:
         """List every chunk, by the path of its source and by place."""
@@ -476,32 +475,48 @@ class Catalog:
             )
             return {ChunkId(row[0]): f"{row[1]} {row[2]}" for row in rows}
 
-    def section_of(self, chunk_id: ChunkId, *, most_chars: int) -> list[Chunk]:
-        """Give the chunks that begin in the same part of a source, if that many characters hold it.
+    def sections_of(
+        self, ids: Collection[ChunkId], *, most_chars: int
+    ) -> dict[ChunkId, list[Chunk]]:
+        """Give for chunks those that begin in the same part, where so many characters hold it.
 
         Returns:
-            In order, the chunk among them; none if the part is longer.
+            In order, the chunk among them. A chunk alone in its part, or in a longer one, is not
+            in the result.
         """
+        sections: dict[ChunkId, list[Chunk]] = {}
         with damage():
             rows = self._db.execute(
-                f"{CHUNKS} JOIN chunks AS one ON one.source_id = chunks.source_id"
-                " WHERE one.id = ? AND chunks.part = one.part"
-                " AND chunks.start BETWEEN one.part AND one.part + ? ORDER BY chunks.start",
-                (chunk_id, most_chars),
+                "SELECT one.id AS wanted, chunks.id AS id, chunks.start AS start,"
+                " chunks.end AS end, chunks.page AS page, chunks.lead AS lead,"
+                " chunks.text AS text, chunks.text_sha256 AS text_sha256"
+                " FROM chunks AS one JOIN chunks ON chunks.source_id = one.source_id"
+                " AND chunks.part = one.part"
+                " AND chunks.start BETWEEN one.part AND one.part + :most"
+                " WHERE one.id IN (SELECT value FROM json_each(:ids))"
+                # No more of a long part is read than shows that it is long.
+                " AND one.end <= one.part + :most"
+                " ORDER BY one.key, chunks.start",
+                {"ids": json.dumps(list(ids)), "most": most_chars},
             )
-            found = [_chunk(row) for row in rows]
-            return found if found and found[-1].end - found[0].start <= most_chars else []
+            for row in rows:
+                sections.setdefault(ChunkId(row["wanted"]), []).append(_chunk(row))
+        return {
+            wanted: section
+            for wanted, section in sections.items()
+            if len(section) > 1 and section[-1].end - section[0].start <= most_chars
+        }
 
-    def next_in_part(self, chunk_id: ChunkId) -> Chunk | None:
-        """Give the chunk behind one, if it stands in the same part of the source."""
+    def next_in_part(self, chunk_id: ChunkId) -> list[Chunk]:
+        """Give the chunk behind one, if there is one in the same part of the source."""
         with damage():
-            row = self._db.execute(
+            rows = self._db.execute(
                 f"{CHUNKS} JOIN chunks AS one ON one.source_id = chunks.source_id"
                 " WHERE one.id = ? AND chunks.part = one.part AND chunks.start >= one.end"
                 " ORDER BY chunks.start LIMIT 1",
                 (chunk_id,),
-            ).fetchone()
-            return _chunk(row) if row else None
+            )
+            return [_chunk(row) for row in rows]
 
     # ------------------------------------------------------------ summaries
 

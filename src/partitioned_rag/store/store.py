@@ -6,7 +6,7 @@ through the catalog, and they are dropped when the vectors are opened next. A ch
 in neither place, or another one, is damage: the partition is rebuilt from its folder.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from partitioned_rag.durable import make_private_folder, remove_folder, sweep
-from partitioned_rag.matching.words import share_of
+from partitioned_rag.matching.words import shares_of
 from partitioned_rag.store.catalog import Catalog, IndexedChunk, IndexedSource
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import LOCK
@@ -261,7 +261,7 @@ class Store:
         texts = self._catalog.searched_texts(ids)
         if not texts.keys() >= set(ids):
             raise DamagedError("a chunk is not found by its id")
-        return [share_of(words, texts[chunk_id]) for chunk_id in ids]
+        return shares_of(words, [texts[chunk_id] for chunk_id in ids])
 
     def candidates(self, scores: Mapping[ChunkId, float]) -> list[Candidate]:
         """Give chunks with their scores, in the order given.
@@ -274,12 +274,14 @@ class Store:
             raise DamagedError("a chunk has no text")
         return [_candidate(found[chunk_id], score=score) for chunk_id, score in scores.items()]
 
-    def section_of(self, chunk_id: ChunkId, *, most_chars: int) -> list[Chunk]:
-        """Give the chunks of the section in which one stands, in order; none if it is longer."""
-        return self._catalog.section_of(chunk_id, most_chars=most_chars)
+    def sections_of(
+        self, ids: Collection[ChunkId], *, most_chars: int
+    ) -> dict[ChunkId, list[Chunk]]:
+        """Give the sections in which chunks stand, where they are short and of several chunks."""
+        return self._catalog.sections_of(ids, most_chars=most_chars)
 
-    def next_in_part(self, chunk_id: ChunkId) -> Chunk | None:
-        """Give the chunk behind one, if it stands in the same sitting or section."""
+    def next_in_part(self, chunk_id: ChunkId) -> list[Chunk]:
+        """Give the chunk behind one, if there is one in the same sitting or section."""
         return self._catalog.next_in_part(chunk_id)
 
     def pieces(self) -> list[Piece]:
