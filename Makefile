@@ -40,6 +40,7 @@ bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
 	$(BIN)/python benchmarks/noninterference.py
 	$(BIN)/python benchmarks/crash.py
 	$(BIN)/python benchmarks/responder.py
+	$(BIN)/python benchmarks/quality.py
 	@$(MAKE) --no-print-directory $(PEERS)/installed || echo "the peers cannot be installed here"
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/against_peers.py

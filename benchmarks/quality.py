@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 from invented import make_box as invented_box
 from invented import sentence
-from ratio import compared, known, save
+from ratio import compared, save_part
 
 from partitioned_rag import OMBox
 from partitioned_rag.embedding.embedder import Embedder
@@ -482,14 +482,13 @@ PARTS: Mapping[str, Callable[[Path, Embedder], dict[str, object]]] = {
 def main() -> None:
     """Measure the parts named, or all."""
     embedder = open_embedder(DEFAULT_EMBEDDER)
-    answers = known(NAME)
     for name in sys.argv[1:] or PARTS:
         if name in NEED_DATA and not DATA.is_dir():
             print(f"{name}: skipped, there is no data at {DATA}", file=sys.stderr)
             continue
         with tempfile.TemporaryDirectory() as folder:
-            answers[name] = PARTS[name](Path(folder), embedder)
-        save(NAME, answers)
+            answers = PARTS[name](Path(folder), embedder)
+        save_part(NAME, name, answers, of=list(PARTS))
 
 
 if __name__ == "__main__":

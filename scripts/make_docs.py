@@ -64,9 +64,27 @@ def _parts(parts: dict[str, dict[str, Any] | None]) -> list[str]:
     for name, found in done.items():
         machine = found["machine"]
         where = f"{machine['cores']} cores of {machine['cpu']}, {machine['system']}"
-        lines += [f"### {name}\n", *_counts(found["answers"])]
+        lines += [f"### {name}\n", *_findings(found["answers"])]
         packages = _versions(machine["packages"])
         lines.append(f"\nOn {where}, Python {machine['python']}, {packages}.\n")
+    return lines
+
+
+def _findings(answers: dict[str, Any]) -> list[str]:
+    """Make a table of settings against measures if there are several of each, else of counts."""
+    rows = {name: found for name, found in answers.items() if isinstance(found, dict)}
+    counts = {name: found for name, found in answers.items() if name not in rows}
+    lines = _counts(counts) if counts else []
+    if rows:
+        columns = list(dict.fromkeys(column for found in rows.values() for column in found))
+        lines += [
+            f"| | {' | '.join(columns)} |",
+            f"| --- |{' --- |' * len(columns)}",
+        ]
+    for name, found in rows.items():
+        values = (found.get(column, "") for column in columns)
+        shown = (f"{value:.3g}" if isinstance(value, float) else f"{value}" for value in values)
+        lines.append(f"| {name} | {' | '.join(shown)} |")
     return lines
 
 

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         SummaryReport,
         Timings,
         Turn,
+        Weights,
     )
     from partitioned_rag.view import View
 
@@ -127,6 +128,7 @@ __all__ = [
     "Turn",
     "Unanswered",
     "View",
+    "Weights",
     "WorkError",
     "evaluate",
     "propose",
@@ -198,6 +200,7 @@ _HOMES = (
             "SummaryReport",
             "Timings",
             "Turn",
+            "Weights",
         ),
     ),
     ("view", ("View",)),

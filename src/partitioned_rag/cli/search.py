@@ -32,10 +32,10 @@ def search(
 ) -> None:
     """Find what answers a question, for one audience.
 
-    Shows the closest spans of what the audience may read, best first: rank,
-    score (cosine similarity, at most 1), where it stands (source:start-end,
-    in characters) and its first lines. Files that changed are read again
-    first. A question that begins with a dash goes behind --.
+    Shows the best spans of what the audience may read, by words and by
+    meaning: rank, score (at most 1), where it stands (source:start-end, in
+    characters) and its first lines. Files that changed are read again first.
+    A question that begins with a dash goes behind --.
 
     \b
     Examples:
