@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from partitioned_rag.store.catalog import COMMON_FROM
+from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.store import Maker, Store
 from partitioned_rag.values import (
     Asked,
