@@ -231,6 +231,11 @@ def candidates(
     ]
 
 
+def beginning(text: str) -> str:
+    """Cut what is quoted down to what an embedder takes, for a fault that embeds it anew."""
+    return text[:100]
+
+
 def _words(
     found: Sequence[Entry], words: tuple[str, ...], beside: Sequence[Entry]
 ) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ from partitioned_rag.ranking import rank
 from partitioned_rag.values import Candidate, Hit, PartitionId
 from tests.controls.honest import HonestEngine
 from tests.controls.shared_collection import rescored
-from tests.worlds import candidates
+from tests.worlds import beginning, candidates
 
 
 class BatchAcrossPartitions(HonestEngine):
@@ -23,7 +23,7 @@ class BatchAcrossPartitions(HonestEngine):
         ]
         if not chunks:
             return []
-        vectors = self.embedder.embed_chunks([found.text for _, found in chunks])
+        vectors = self.embedder.embed_chunks([beginning(found.text) for _, found in chunks])
         # Dynamic quantisation to whole numbers, as many fast runtimes do it.
         step = np.abs(vectors).max() / 127
         scores = np.round(vectors / step) * step @ self.embedder.embed_question(question)

@@ -13,7 +13,7 @@ from chromadb.config import Settings
 from partitioned_rag.ranking import rank
 from partitioned_rag.values import Candidate, Hit, PartitionId
 from tests.controls.honest import HonestEngine
-from tests.worlds import candidates
+from tests.worlds import beginning, candidates
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -41,7 +41,9 @@ class SharedCollection(HonestEngine):
                 chunks[f"{len(chunks)}"] = PartitionId(folder), found
         if not chunks:
             return []
-        vectors = self.embedder.embed_chunks([found.text for _, found in chunks.values()])
+        vectors = self.embedder.embed_chunks(
+            [beginning(found.text) for _, found in chunks.values()]
+        )
         # What is usual in the box says little: take it off, as a search engine would.
         usual = vectors.mean(axis=0)
         collection.add(
