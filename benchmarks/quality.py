@@ -4,6 +4,8 @@
 
     conversations  five long chats and their 999 questions: the settings of the product, dense
                    alone, full text alone, rank fusion, and the product without each of its parts
+    peer           the same questions to a peer's default pipeline, whose answers were written
+                   with `benchmarks/peers/answers.py --data DATA --out results/peer-answers.jsonl`
     crowded        the same with 1,400 documents in `public`, which compete
     leaks          questions asked by a contact who must not learn the answer
     cranfield      1,400 abstracts, 225 graded questions
@@ -29,26 +31,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
-from invented import make_box as invented_box
-from invented import sentence
+from invented import Speaker, sentence
 from ratio import compared, save_part
 
 from partitioned_rag import OMBox
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.matching import mixing
-from partitioned_rag.values import Hit, Match, Weights
+from partitioned_rag.values import Hit, Match, PartitionId, Weights
 
 NAME = "quality"
 DATA = Path(os.environ.get("PRAG_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 BUDGETS = (512, 1024, 2048, 4096)
+PEER = Path(__file__).parent / "results" / "peer-answers.jsonl"
 HITS = 60
 LARGE = 50_000
 RUN_WORDS = 6
+
+if TYPE_CHECKING:
+    from chromadb import Collection
 
 Ask = Callable[[str], Sequence[Hit]]
 
@@ -263,6 +269,34 @@ def part_conversations(folder: Path, embedder: Embedder) -> dict[str, object]:
     return found
 
 
+def part_peer(folder: Path, embedder: Embedder) -> dict[str, object]:
+    """Score what a peer's default pipeline found; `benchmarks/peers/answers.py` wrote it down."""
+    box = make_conversations(folder)
+    score = Score(lambda text: len(embedder.token_spans(text)))
+    logs = {chat.parent.name: chat.read_text("utf-8") for chat in box.glob("*/chat.log")}
+    listed = questions()
+    for line in PEER.read_text("utf-8").splitlines():
+        found = json.loads(line)
+        asked = listed[found["index"]]
+        log = logs[asked.contact]
+        hits = [_hit_of(each["text"], log, rank) for rank, each in enumerate(found["hits"], 1)]
+        score.take(asked, hits, sittings(box, asked.contact), log)
+    return {"LangChain's defaults: 4,000 characters, 4 hits": score.percent()}
+
+
+def _hit_of(text: str, log: str, rank: int) -> Hit:
+    start = max(0, log.find(text))
+    return Hit(
+        rank=rank,
+        score=0.0,
+        partition=PartitionId("peer"),
+        source="peer/chat.log",
+        start=start,
+        end=start + len(text),
+        text=text,
+    )
+
+
 def part_crowded(folder: Path, embedder: Embedder) -> dict[str, object]:
     """Measure the product's own setting beside documents that compete."""
     box = make_conversations(folder)
@@ -422,10 +456,14 @@ def _large_chat(*, chunks: int) -> str:
     said = [_plain(part) for each in abstracts for part in each.split(" . ") if _plain(part)]
     rng = random.Random(7)
     said += [sentence(rng) for _ in range(chunks - len(said))]
+    return _as_chat(said[:chunks])
+
+
+def _as_chat(said: Sequence[str]) -> str:
     began = datetime(2024, 1, 1)  # noqa: DTZ001 — a bridge writes local time
     return "".join(
         f"[{began + timedelta(minutes=number)}] {('them', 'me')[number % 2]}: {each}\n"
-        for number, each in enumerate(said[:chunks])
+        for number, each in enumerate(said)
     )
 
 
@@ -433,23 +471,25 @@ def _large_chat(*, chunks: int) -> str:
 
 
 def part_latency(folder: Path, embedder: Embedder) -> dict[str, object]:
-    """Search 10,000 chunks in 400 files, warm; processor's time, since a machine is never idle."""
-    box = invented_box(folder / "box", files=400, paragraphs=25)
+    """Search 10,000 chunks, 8,000 turns of a chat and 20 files, warm; all in one partition."""
     rng = random.Random(3)
-    asked = [sentence(rng).rstrip(".") + "?" for _ in range(101)]
+    speaker = Speaker(rng)
+    box = folder / "box"
+    (box / "public").mkdir(parents=True)
+    for number in range(20):
+        parts = [
+            f"## {speaker.sentence()}\n\n" + " ".join(speaker.sentence() for _ in range(9))
+            for _ in range(50)
+        ]
+        (box / "public" / f"{number:02}.md").write_text("\n\n".join(parts), "utf-8")
+    said = [speaker.sentence() for _ in range(8_000)]
+    (box / "public" / "chat.log").write_text(_as_chat(said), "utf-8")
+    asked = [" ".join([*speaker.words(3), "is it with the", *speaker.words(1)]) for _ in range(101)]
     with OMBox(box, embedder=embedder.name) as opened:
         view = opened.view()
         chunks = opened.index().partitions[0].chunks
         view.search(asked[0], k=10)
-        import chromadb  # noqa: PLC0415 — only this part asks Chroma by itself
-
-        client = chromadb.PersistentClient(str(folder / "bare"))
-        bare = client.create_collection("bare", embedding_function=None)
-        vectors = embedder.embed_chunks([sentence(rng) for _ in range(500)])
-        for start in range(0, chunks, 500):
-            ids = [str(number) for number in range(start, min(chunks, start + 500))]
-            noise = np.random.default_rng(start).normal(0, 0.02, (len(ids), vectors.shape[1]))
-            bare.add(ids=ids, embeddings=(vectors[: len(ids)] + noise).astype(np.float32))
+        bare = _bare_collection(folder / "bare", embedder, chunks=chunks)
 
         def theirs(question: str) -> None:
             vector = embedder.embed_question(question)
@@ -463,14 +503,28 @@ def part_latency(folder: Path, embedder: Embedder) -> dict[str, object]:
             between = time.perf_counter()
             theirs(question)
             pairs.append((between - began, time.perf_counter() - between))
-    return {"chunks": chunks, "search / (embed + Chroma's ten)": compared(pairs)}
+    return {"chunks": chunks, "search, against embedding and Chroma's ten": compared(pairs)}
+
+
+def _bare_collection(folder: Path, embedder: Embedder, *, chunks: int) -> "Collection":
+    """Keep as many vectors in Chroma, around those of some sentences."""
+    import chromadb  # noqa: PLC0415 — only this part asks Chroma by itself
+
+    bare = chromadb.PersistentClient(str(folder)).create_collection("bare", embedding_function=None)
+    vectors = embedder.embed_chunks([sentence(random.Random(seed)) for seed in range(500)])
+    for start in range(0, chunks, 500):
+        ids = [str(number) for number in range(start, min(chunks, start + 500))]
+        noise = np.random.default_rng(start).normal(0, 0.02, (len(ids), vectors.shape[1]))
+        bare.add(ids=ids, embeddings=(vectors[: len(ids)] + noise).astype(np.float32))
+    return bare
 
 
 # ---------------------------------------------------------------- all of it
 
-NEED_DATA = ("conversations", "crowded", "leaks", "cranfield", "sizes")
+NEED_DATA = ("conversations", "peer", "crowded", "leaks", "cranfield", "sizes")
 PARTS: Mapping[str, Callable[[Path, Embedder], dict[str, object]]] = {
     "conversations": part_conversations,
+    "peer": part_peer,
     "crowded": part_crowded,
     "leaks": part_leaks,
     "cranfield": part_cranfield,
@@ -485,6 +539,9 @@ def main() -> None:
     for name in sys.argv[1:] or PARTS:
         if name in NEED_DATA and not DATA.is_dir():
             print(f"{name}: skipped, there is no data at {DATA}", file=sys.stderr)
+            continue
+        if name == "peer" and not PEER.exists():
+            print(f"{name}: skipped, there is no {PEER.name}", file=sys.stderr)
             continue
         with tempfile.TemporaryDirectory() as folder:
             answers = PARTS[name](Path(folder), embedder)

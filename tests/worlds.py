@@ -5,13 +5,14 @@ oracle reads, cuts and compares everything anew for each question, with no index
 slow, and too simple to be wrong in the way an index is.
 """
 
-import math
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding.embedder import Embedder
@@ -22,7 +23,7 @@ from partitioned_rag.matching.question import read as question_read
 from partitioned_rag.matching.words import expression, shares_of
 from partitioned_rag.partition import SECTION_CHARS
 from partitioned_rag.ranking import grown, rank
-from partitioned_rag.search import CANDIDATES
+from partitioned_rag.search import QUOTED, WEIGHED
 from partitioned_rag.sources import chatlog
 from partitioned_rag.sources.registry import Readers
 from partitioned_rag.sources.scan import scan
@@ -183,7 +184,8 @@ def candidates(
     question: str,
     embedder: Embedder,
     *,
-    limit: int = 10_000,
+    weighed: int = 10_000,
+    quoted: int = 10_000,
     beside: Sequence[Entry] = (),
 ) -> list[Candidate]:
     """Say what a partition offers for a question: each chunk embedded alone, full text made anew.
@@ -193,7 +195,8 @@ def candidates(
         partition: Of the box.
         question: As it was asked.
         embedder: The one of the box.
-        limit: As the search has it.
+        weighed: As the search has it.
+        quoted: As the search has it.
         beside: Strangers in the full text, for who wants to plant that fault.
     """
     asked = question_read(question, Names())
@@ -218,9 +221,9 @@ def candidates(
         for kind in ("own", "around", "cosine")
         for each in every
         if kind == "cosine" or getattr(each, kind) > 0
-        if getattr(each, kind) >= _bar([getattr(other, kind) for other in every], limit)
+        if getattr(each, kind) >= _bar([getattr(other, kind) for other in every], weighed)
     }
-    best = mixed([each for each in every if each.id in gathered], speaker=asked.speaker)[:limit]
+    best = mixed([each for each in every if each.id in gathered], speaker=asked.speaker)[:quoted]
     texts = [f"{entry.fields.own} {entry.fields.around}" for _, entry in found]
     shares = shares_of(asked.words, texts)
     share = {entry.chunk.id: each for (_, entry), each in zip(found, shares, strict=True)}
@@ -260,7 +263,7 @@ def _words(
 
 def _cosine(text: str, asked: Sequence[float], embedder: Embedder) -> float:
     row = embedder.embed_chunks([text])[0]
-    return math.fsum(float(x) * y for x, y in zip(row, asked, strict=True))
+    return float((row.astype(np.float64) * np.asarray(asked)).sum())
 
 
 def _bar(scores: Sequence[float], limit: int) -> float:
@@ -305,7 +308,12 @@ def expected_hits(
     return rank(
         {
             PartitionId(name): candidates(
-                root, name, question, embedder, limit=max(CANDIDATES, 4 * k)
+                root,
+                name,
+                question,
+                embedder,
+                weighed=max(WEIGHED, 4 * k),
+                quoted=max(QUOTED, 4 * k),
             )
             for name in readable_folders(root, contacts)
         },

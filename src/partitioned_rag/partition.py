@@ -70,6 +70,7 @@ FIXES = MappingProxyType(
         errno.EMFILE: "close something, or raise the limit on open files (`ulimit -n`)",
         errno.ENFILE: "close something: the system has no more open files",
         errno.ENOMEM: "close something: the memory is used up",
+        errno.ENOSYS: "use a Python whose SQLite was built with FTS5",
         errno.EBUSY: "close the program that has its files open, and try again",
         errno.ELOOP: "remove the link, or name the place itself (PRAG_INDEX)",
     }
@@ -169,19 +170,22 @@ class Partition:
             return self._folder.parent.is_dir()
 
     def candidates(
-        self, asked: Asked, vector: "Vector", *, limit: int, weights: Weights = mixing.AS_MEASURED
+        self, asked: Asked, vector: "Vector", *, weighed: int, quoted: int, weights: Weights
     ) -> list[Candidate]:
         """Find the chunks that answer a question best in the folder as it is now.
 
         Args:
             asked: The question.
             vector: Of what of it was embedded.
-            limit: The most there will be; best first. A turn that asks comes with the next one, a
+            weighed: So many of the best by each kind of evidence are weighed.
+            quoted: The most there will be; best first. A turn that asks comes with the next one, a
                 chunk of a short section with all of it.
             weights: Of what speaks for a chunk.
         """
         return self._up_to_date(
-            lambda store: _candidates(store, asked, vector, limit=limit, weights=weights)
+            lambda store: _candidates(
+                store, asked, vector, weighed=weighed, quoted=quoted, weights=weights
+            )
         )
 
     def everything(self, *, at_most_chars: int) -> list[Candidate] | None:
@@ -394,6 +398,8 @@ class Partition:
         note, store.note = store.note, ""
         for _ in range(ROUNDS):
             sources, skips = self._scan()
+            if not again and _is_unchanged(store.sources(), sources):
+                break
             todo = _plan(store.sources(), sources, again=again)
             again = ()  # once is enough
             if todo.is_empty:
@@ -510,12 +516,18 @@ class Partition:
 
 
 def _candidates(
-    store: Store, asked: Asked, vector: "Vector", *, limit: int, weights: Weights
+    store: Store,
+    asked: Asked,
+    vector: "Vector",
+    *,
+    weighed: int,
+    quoted: int,
+    weights: Weights,
 ) -> list[Candidate]:
     if not store.counts()[1]:
         return []  # and no vectors need to be opened to say so
-    matches = store.matches(asked, vector, limit=limit)
-    best = mixing.mixed(matches, speaker=asked.speaker, weights=weights)[:limit]
+    matches = store.matches(asked, vector, limit=weighed)
+    best = mixing.mixed(matches, speaker=asked.speaker, weights=weights)[:quoted]
     scores = mixing.levels(
         [each.cosine for each in best], store.coverages([each.id for each in best], asked.words)
     )
@@ -530,6 +542,15 @@ def _candidates(
         grown(candidate, company.get(match.id, ()))
         for match, candidate in zip(best, candidates, strict=True)
     ]
+
+
+def _is_unchanged(indexed: Mapping[str, IndexedSource], sources: Mapping[str, Source]) -> bool:
+    """Say at a glance that a plan would be empty: this is what most questions find."""
+    if indexed.keys() != sources.keys():
+        return False
+    return all(indexed[path].settled for path in sources) and all(
+        indexed[path].source.stamp == source.stamp for path, source in sources.items()
+    )
 
 
 def _plan(

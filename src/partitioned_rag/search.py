@@ -13,7 +13,10 @@ from partitioned_rag.partition import Partition
 from partitioned_rag.ranking import rank
 from partitioned_rag.values import Candidate, Hit, Names, PartitionId, Weights
 
-CANDIDATES = 100
+# So many are weighed of the best by each kind of evidence, which loses nothing against weighing
+# all; and so many of them are quoted, since neighbours that are found become one hit.
+WEIGHED = 100
+QUOTED = 40
 ATTEMPTS = 5
 
 
@@ -55,12 +58,14 @@ def search(
     # Before any partition is held: others would wait for the model to be loaded.
     asked = read(question, names)
     vector = embedder.embed_question(asked.embedded)
-    limit = max(CANDIDATES, 4 * k)
+    weighed, quoted = max(WEIGHED, 4 * k), max(QUOTED, 4 * k)
     hits: list[Hit] = []
     for _ in range(ATTEMPTS):
         hits = rank(
             {
-                name: each.candidates(asked, vector, limit=limit, weights=weights)
+                name: each.candidates(
+                    asked, vector, weighed=weighed, quoted=quoted, weights=weights
+                )
                 for name, each in partitions.items()
             },
             k=k,

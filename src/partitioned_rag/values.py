@@ -281,6 +281,16 @@ class Weights:
     speaker: float = 1.0
     sitting: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Refuse what would put nothing in order.
+
+        Raises:
+            ValueError: A weight is negative, infinite or not a number.
+        """
+        for weight in (self.own, self.around, self.cosine, self.speaker, self.sitting):
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"a weight must be a number from 0 on, not {weight}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:

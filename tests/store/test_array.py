@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pytest
 
 from partitioned_rag.store.array import ArrayIndex
+from partitioned_rag.store.exact import cosines
 from partitioned_rag.values import ChunkId
+from tests.store.searching import dot
 
 DIMENSIONS = 64
 Vectors = npt.NDArray[np.float32]
@@ -126,8 +128,7 @@ def test_no_removed_row_is_in_anyone_s_way(folder: Path) -> None:
         assert len(index.nearest(question, limit=10)) == 10
         nearest = index.nearest(question, limit=25)
     exact = sorted(
-        (-math.fsum(map(float, question * vectors[number])), names(number, number + 1)[0])
-        for number in range(15, 40)
+        (-dot(question, vectors[number]), names(number, number + 1)[0]) for number in range(15, 40)
     )
     assert [(-score, chunk) for chunk, score in nearest] == exact
 
@@ -144,11 +145,7 @@ def test_rows_that_float32_cannot_tell_apart_are_all_looked_at_exactly(folder: P
         index.add(names(0, len(vectors)), vectors)
         found = index.nearest(question, limit=5)
     exact = sorted(
-        (
-            -math.fsum(float(a) * float(b) for a, b in zip(row, question, strict=True)),
-            names(number, number + 1)[0],
-        )
-        for number, row in enumerate(vectors)
+        (-dot(row, question), names(number, number + 1)[0]) for number, row in enumerate(vectors)
     )
     assert [(-score, chunk) for chunk, score in found][:5] == exact[:5]
 
@@ -159,3 +156,17 @@ def test_an_array_of_vectors_of_another_length_is_none(folder: Path) -> None:
     again = ArrayIndex(folder, dimensions=DIMENSIONS // 2)
     assert again.ids() == frozenset()
     again.close()
+
+
+def test_what_stands_beside_a_row_leaves_no_trace_in_its_cosine() -> None:
+    for dimensions in (3, 64, 384, 1_000):
+        vectors = np.random.default_rng(dimensions).standard_normal((257, dimensions))
+        rows_, question = vectors[1:].astype(np.float32), vectors[0].astype(np.float32)
+        together = cosines(names(0, 256), rows_, question)
+        # Rows of a larger array, as those of a mapped file are, and in another order.
+        backwards = cosines(names(0, 256)[::-1], rows_[::-1], question)
+        assert together == backwards
+        for number in range(0, 256, 5):
+            (alone,) = cosines(names(0, 1), rows_[number : number + 1], question).values()
+            assert alone == together[names(number, number + 1)[0]] == dot(rows_[number], question)
+            assert alone == pytest.approx(math.fsum(map(float, rows_[number] * question)), abs=1e-4)

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,16 @@ from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.store import Maker, Store
 from partitioned_rag.values import (
     Asked,
+    ChunkId,
     Document,
     Entry,
+    PartitionId,
     Reading,
     Skip,
     SkipReason,
     Source,
     Stamp,
+    Summary,
 )
 from tests.store.searching import entry, nearest
 
@@ -234,11 +238,18 @@ def test_the_index_of_another_maker_is_begun_anew_and_it_is_said(
     again.close()
 
 
-def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(store: Store, folder: Path) -> None:
+@pytest.mark.parametrize("how", ["removed", "edited", "emptied"])
+def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(
+    store: Store, folder: Path, how: str
+) -> None:
     put(store, "friend/kept.txt", ["kept"])
     store.put([(reading("friend/secret.txt"), [entry("c1", HIDDEN)])], {HIDDEN: axis(0)})
     assert HIDDEN in [hit.text for hit in nearest(store, axis(0), limit=5)]
-    store.remove(["friend/secret.txt"])
+    if how == "removed":
+        store.remove(["friend/secret.txt"])
+    else:
+        left = {"edited": ["nothing here"], "emptied": []}[how]
+        put(store, "friend/secret.txt", left)
     store.close()  # closing folds the write-ahead log into the database
     holding = [path for path in folder.rglob("*") if path.is_file()]
     assert holding, "the index has files"
@@ -246,6 +257,33 @@ def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(store: Store, folde
     # Nor its words one by one, as the full text holds them.
     words = [b"vault", b"door"]
     assert [path.name for path in holding for word in words if word in path.read_bytes()] == []
+
+
+def test_a_summary_outlives_a_change_around_its_chunks_and_no_change_in_them(store: Store) -> None:
+    def write(*around: str) -> None:
+        entries = [
+            replace(each, fields=replace(each.fields, around=beside))
+            for each, beside in zip(chunks("friend/a.txt", ["one", "two"]), around, strict=True)
+        ]
+        named = [
+            replace(each, chunk=replace(each.chunk, id=ChunkId(f"{each.chunk.id} {beside}")))
+            for each, beside in zip(entries, around, strict=True)
+        ]
+        vectors = {text: axis(at) for at, text in enumerate(["one", "two"])}
+        store.put([(reading("friend/a.txt", repr(around)), named)], vectors)
+
+    write("before", "before")
+    ids = sorted(store.chunk_ids(["friend/a.txt"]))
+    told = Summary(
+        partition=PartitionId("friend"), source="friend/a.txt", start=0, end=13, text="said"
+    )
+    assert store.keep_summary(told, ids)
+    write("before", "after")
+    assert store.summaries(PartitionId("friend")) == [told]
+    assert sorted(store.chunk_ids(["friend/a.txt"])) != ids
+    assert store.matches(Asked(embedded="", words=("after",)), axis(0), limit=1)[0].around > 0
+    put(store, "friend/a.txt", ["one", "other"])
+    assert store.summaries(PartitionId("friend")) == []
 
 
 def test_every_file_of_the_index_is_private(store: Store, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """What every `VectorIndex` must obey; a new one is added to `INDEXES` and inherits all of it."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from partitioned_rag.store.array import ArrayIndex
 from partitioned_rag.store.chroma import ChromaIndex
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.values import ChunkId
+from tests.store.searching import dot
 
 if TYPE_CHECKING:
     from partitioned_rag.store.index import VectorIndex
@@ -70,7 +70,7 @@ def test_the_nearest_are_those_of_brute_force(
             left = [n for n in range(len(data)) if n not in removed]
             exact = sorted(
                 (
-                    -math.fsum(float(a) * float(b) for a, b in zip(vectors[n], asked, strict=True)),
+                    -dot(vectors[n], asked),
                     name(n),
                 )
                 for n in left

@@ -55,13 +55,13 @@ def in_words(day: str) -> str:
     return _day(found) if found else ""
 
 
-def with_dates_in_words(text: str) -> str:
-    """Write every date of a text that stands there in figures in words.
+def dates_in_words(text: str) -> list[str]:
+    """Write every date of a text that stands there like `2026-03-01` in words.
 
-    >>> with_dates_in_words("what was on 2026-03-01?")
-    'what was on 1 March 2026?'
+    >>> dates_in_words("what was on 2026-03-01?")
+    ['1 March 2026']
     """
-    return _ISO.sub(lambda match: in_words(match[1]) or match[1], text)
+    return [words for date in _ISO.findall(text) if (words := in_words(date))]
 
 
 def meant(said: str, day: str) -> list[str]:

@@ -1,9 +1,8 @@
 """Chunks of a document → what each of them is found by.
 
 Floor: core, pure. A turn of a chat is findable by its day and by what was said around it, since an
-answer seldom repeats the words of what it answers; a chunk of a document by the name of its file
-and the headings above it. Both were measured (`docs/benchmarks.md`); that a few turns around and
-the date in words help most is known from the same data's earlier measurements.
+answer seldom repeats the words of what it answers; a chunk of a document by the name of its file,
+the headings above it and its dates in words.
 """
 
 import re
@@ -12,11 +11,11 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
-from partitioned_rag.matching.dates import in_words, meant
+from partitioned_rag.matching.dates import dates_in_words, in_words, meant
 from partitioned_rag.matching.words import searchable
 from partitioned_rag.values import Chunk, ChunkId, Document, Entry, Fields, Segment, SegmentKind
 
-RECIPE: Final = "fields-1"
+RECIPE: Final = "fields-2"
 """Changes whenever the same chunks would be found by something else."""
 
 TURNS_AROUND: Final = 2
@@ -86,7 +85,7 @@ class _Document:
 
     def _of_text(self, chunk: Chunk, *, part: int) -> Fields:
         """Take the first heading and the nearest along, unless they stand in the chunk itself."""
-        telling = [self._name]
+        telling = [self._name, *dates_in_words(chunk.text)]
         above = bisect_right(self._heading_starts, chunk.start)
         if above:
             first, nearest = self._headings[0], self._headings[above - 1]

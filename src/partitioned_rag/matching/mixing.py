@@ -42,8 +42,10 @@ def mixed(matches: Sequence[Match], *, speaker: str, weights: Weights = AS_MEASU
     sittings: dict[tuple[str, int], list[float]] = {}
     for each, score in zip(matches, scores, strict=True):
         sittings.setdefault((each.source, each.part), []).append(score)
+    # Above the lowest of all, or three weak chunks would count for less than one.
+    lowest = min(scores, default=0.0)
     best = {
-        sitting: math.fsum(sorted(of_sitting)[-BEST_OF_SITTING:])
+        sitting: math.fsum(score - lowest for score in sorted(of_sitting)[-BEST_OF_SITTING:])
         for sitting, of_sitting in sittings.items()
     }
     together = _weighed(weights.sitting, [best[each.source, each.part] for each in matches])
@@ -78,10 +80,8 @@ def levels(cosines: Sequence[float], coverages: Sequence[float]) -> list[float]:
 
 def _weighed(weight: float, values: Sequence[float]) -> list[float]:
     """Standardise values to mean 0 and deviation 1, times a weight; all 0 where all are alike."""
-    if not values:
-        return []
+    if not values or min(values) == max(values):
+        return [0.0] * len(values)
     mean = math.fsum(values) / len(values)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
-    if deviation == 0.0:
-        return [0.0] * len(values)
     return [weight * (value - mean) / deviation for value in values]

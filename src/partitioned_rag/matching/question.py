@@ -9,19 +9,22 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from partitioned_rag.matching.dates import with_dates_in_words
+from partitioned_rag.matching.dates import dates_in_words
 from partitioned_rag.matching.words import words_of
 from partitioned_rag.values import Asked, Names
 
 THEM: Final = "them"
 ME: Final = "me"
 
-_THEIR_WORDS = re.compile(r"\b(?:i|i'm|i've|my|mine|me|myself)\b", re.IGNORECASE)
-_MY_WORDS = re.compile(r"\b(?:you|you're|you've|your|yours|yourself)\b", re.IGNORECASE)
+_THEIR_WORDS = re.compile(r"\b(?:i|my|mine|me|myself)\b", re.IGNORECASE)
+_MY_WORDS = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 
 
 def read(question: str, names: Names) -> Asked:
     """Read a question.
+
+    A name is one where it is written as the owner wrote it: "Will" is a person and "will" is not.
+    In a question without any capital letter its case does not count.
 
     Args:
         question: Not blank.
@@ -33,29 +36,26 @@ def read(question: str, names: Names) -> Asked:
     >>> read("when is your exam?", Names()).speaker
     'me'
     """
-    them = _pattern((names.asker, *names.also))
-    me = _pattern((names.owner,))
-    embedded = question
-    if them is not None:
-        embedded = them.sub(THEM, embedded)
-    if me is not None:
-        embedded = me.sub(ME, embedded)
-    is_of_them = them is not None and them.search(question) is not None
-    is_of_me = me is not None and me.search(question) is not None
-    if not (is_of_them or is_of_me):
-        is_of_them = _THEIR_WORDS.search(question) is not None
-        is_of_me = _MY_WORDS.search(question) is not None
-    known = words_of(" ".join((names.asker, *names.also, names.owner)))
+    any_case = re.IGNORECASE if question == question.lower() else re.NOFLAG
+    embedded, of_them = _named((names.asker, *names.also), THEM, question, any_case)
+    embedded, of_me = _named((names.owner,), ME, embedded, any_case)
+    # The speaker does the work of a name that was read as one.
+    unnamed, _ = _named((names.asker, *names.also, names.owner), " ", question, any_case)
+    if not (of_them or of_me):
+        of_them = len(_THEIR_WORDS.findall(question))
+        of_me = len(_MY_WORDS.findall(question))
     return Asked(
         embedded=embedded,
-        words=words_of(with_dates_in_words(question), without=frozenset(known)),
-        speaker=THEM if is_of_them > is_of_me else ME if is_of_me > is_of_them else "",
+        words=words_of(f"{unnamed} {' '.join(dates_in_words(question))}"),
+        speaker="" if bool(of_them) == bool(of_me) else THEM if of_them else ME,
     )
 
 
-def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
-    """Find any of some names as whole words; the longest first, since one may begin another."""
+def _named(names: Iterable[str], put: str, text: str, any_case: re.RegexFlag) -> tuple[str, int]:
+    """Put something in place of any of some names, as whole words; says how often."""
+    # The longest first, since one may begin another.
     known = sorted({name for name in names if name}, key=lambda name: (-len(name), name))
     if not known:
-        return None
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, known))})(?!\w)", re.IGNORECASE)
+        return text, 0
+    pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, known))})(?!\w)"
+    return re.subn(pattern, lambda _: put, text, flags=any_case)

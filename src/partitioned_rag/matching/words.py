@@ -25,16 +25,17 @@ _UNSPACED: Final = (
 )
 _SIGN = re.compile(f"[{_UNSPACED}]")
 _RUN = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
-# Arabic vowel signs and the stroke that only stretches: written or left out at will.
-_OPTIONAL = re.compile("[\u0640\u064b-\u0652\u0670]")
-_BETWEEN_WORDS = re.compile("[\\s\0-/:-@\\[-`{-\xbf\u2000-\u206f\u3000-\u303f\ufffd]+")
-_SPACES = str.maketrans({chr(sign): " " for sign in range(256) if not chr(sign).isalnum()})
+# Arabic's stroke that only stretches.
+_STROKE = re.compile("\u0640")
+_BETWEEN_WORDS = re.compile("[\\s\0-/:-@\\[-`{-\xbf\u2000-\u206f\u2100-\u2bff\u3000-\u303f\ufffd]+")
+# What an apostrophe leaves of a word.
+_CUT_OFF: Final = frozenset("s t d m ll re ve".split())
 _ORDINAL = re.compile("([0-9]+)(?:st|nd|rd|th)")
 
 STOP_WORDS: Final = frozenset(
     "a about after again all also am an and any are as at be because been before being but by can "
     "could did do does doing done for from get go got had has have having he her here hers him his "
-    "how i if in into is it its just like made make may me might mine much must my no nor not now "
+    "how i if in into is it its just like made make me might mine much must my no nor not now "
     "of off on or our ours out over own said say she should so some such tell than that the their "
     "theirs them then there these they this those to too under until up us very was we were what "
     "when where which while who whom whose why will with would yes you your yours".split()
@@ -43,34 +44,50 @@ STOP_WORDS: Final = frozenset(
 
 
 def searchable(text: str) -> str:
-    """Write a text as the full text takes it in; plain ASCII stays as it is.
+    """Write a text as the full text takes it in: without case and accents, scripts set apart.
 
-    >>> searchable("東京タワー, 2階")
-    '東 京 タ ワ ー , 2 階'
+    Plain ASCII stays as it is: the tokenizer takes its case off.
+
+    >>> searchable("東京タワー, 2階"), searchable("Łódź Straße")
+    ('東 京 タ ワ ー , 2 階', 'łodz strasse')
     """
     if text.isascii():
         return text
-    spaced = _SIGN.sub(r" \g<0> ", _plain(text))
-    return " ".join(spaced.split())
+    return " ".join(_SIGN.sub(_apart, folded(text)).split())
 
 
-def words_of(question: str, *, without: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def folded(text: str) -> str:
+    """Take off what is written in several ways: case, width, accents and Arabic's vowel signs.
+
+    >>> folded("RÉSUMÉ أحمد")
+    'resume احمد'
+    """
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    # A vowel sign of Thai or Burmese is a letter to its readers, and no accent.
+    plain = "".join(
+        sign for sign in decomposed if unicodedata.category(sign) != "Mn" or _SIGN.match(sign)
+    )
+    return unicodedata.normalize("NFC", _STROKE.sub("", plain))
+
+
+def words_of(question: str) -> tuple[str, ...]:
     """List the words of a question that are worth looking for, each once, in their order.
 
     Args:
         question: Of any length; from `MOST_WORDS` on it is not read.
-        without: Words in lower case that are passed over like stop words.
 
     Returns:
-        All its words if each of them is one to be passed over, so that "who is it" finds something.
+        All its words if each of them is a stop word, so that "who is it" finds something.
 
-    >>> words_of("When is Pip's exam on the 3rd?", without=frozenset({"pip"}))
-    ('exam', '3')
+    >>> words_of("When is the exam on the 3rd?")
+    ('exam', '3rd', '3')
     >>> words_of("東京タワー")
     ('東 京', '京 タ', 'タ ワ', 'ワ ー')
     """
-    found = list(_all_words(_plain(question).lower()))
-    telling = [word for word in found if word not in STOP_WORDS and word not in without]
+    found = _all_words(folded(question))
+    telling = [word for word in found if word not in STOP_WORDS]
     return tuple(dict.fromkeys(telling or found))[:MOST_WORDS]
 
 
@@ -92,26 +109,17 @@ def shares_of(words: Sequence[str], texts: Iterable[str]) -> list[float]:
     >>> shares_of(("painted", "harbour"), ["Paintings of the sea", "(harbours)"])
     [0.5, 0.5]
     """
-    stems = [_folded(word) for word in words]
-    begun = [f" {stem[: max(SHORTEST_STEM, len(stem) - ENDING)]}" for stem in stems]
+    begun = [f" {word[: max(SHORTEST_STEM, len(word) - ENDING)]}" for word in words]
     shares = []
     for text in texts:
-        folded = f" {_folded(text).translate(_SPACES)}"
-        shares.append(sum(each in folded for each in begun) / max(1, len(begun)))
+        said = f" {' '.join(_BETWEEN_WORDS.sub(' ', folded(text)).split())}"
+        shares.append(sum(each in said for each in begun) / max(1, len(begun)))
     return shares
 
 
-def _folded(text: str) -> str:
-    """Take case and accents off."""
-    lowered = text.lower()
-    if lowered.isascii():
-        return lowered
-    apart = unicodedata.normalize("NFD", lowered)
-    return "".join(sign for sign in apart if unicodedata.category(sign) != "Mn")
-
-
-def _plain(text: str) -> str:
-    return _OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
+def _apart(sign: re.Match[str]) -> str:
+    # Vowel signs are no letters to the tokenizer: a pair with one would be half a pair.
+    return " " if unicodedata.category(sign[0]).startswith("M") else f" {sign[0]} "
 
 
 def _all_words(text: str) -> list[str]:
@@ -119,12 +127,9 @@ def _all_words(text: str) -> list[str]:
     for part in _BETWEEN_WORDS.split(text):
         for run in _RUN.findall(part):
             if _SIGN.match(run):
-                # Vowel signs are no letters to the tokenizer: a pair with one would be half a pair.
-                signs = [sign for sign in run if not unicodedata.category(sign).startswith("M")]
+                signs = _SIGN.sub(_apart, run).split()
                 words += [" ".join(pair) for pair in pairwise(signs)] or signs
-            elif ordinal := _ORDINAL.fullmatch(run):
-                words.append(ordinal[1])
-            # What an apostrophe leaves of a word: "s", "t", "d".
-            elif len(run) > 1 or not run.isascii() or run.isdigit():
-                words.append(run)
+            elif run not in _CUT_OFF:
+                ordinal = _ORDINAL.fullmatch(run)
+                words += [run, ordinal[1]] if ordinal else [run]
     return words

@@ -78,9 +78,10 @@ CREATE TABLE summaries (
 );
 CREATE INDEX summaries_of_a_source ON summaries (source_id, start);
 -- What a summary was made of. A chunk that goes takes its link along, and a link its summary: so no
--- summary outlives a word that it was made of. A chunk that is edited or moved has another id.
+-- summary outlives a word that it was made of. A chunk that is edited or moved is another row; one
+-- around which something changed has another id, which its link follows.
 CREATE TABLE summarised (
-    chunk_id TEXT PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,
+    chunk_id TEXT PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE ON UPDATE CASCADE,
     summary_id INTEGER NOT NULL REFERENCES summaries (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX links_of_a_summary ON summarised (summary_id);
@@ -96,6 +97,13 @@ CHUNKS = (
     " FROM chunks JOIN sources ON sources.id = chunks.source_id"
 )
 
+# Not the first behind it in its part: where it is the last, all that follows would be looked at.
+BEHIND_ONE = (
+    "JOIN chunks AS one ON one.source_id = chunks.source_id"
+    " WHERE one.id = ? AND chunks.part = one.part AND chunks.start ="
+    " (SELECT min(start) FROM chunks AS later"
+    " WHERE later.source_id = one.source_id AND later.start >= one.end)"
+)
 ONE_OF = "chunks.id IN (SELECT value FROM json_each(?))"
 
 
@@ -268,14 +276,49 @@ class Catalog:
             ChunkId(row[0])
             for row in self._db.execute("SELECT id FROM chunks WHERE source_id = ?", (source_id,))
         }
-        for gone in had - kept:
-            self._db.execute(
-                "DELETE FROM words WHERE rowid = (SELECT key FROM chunks WHERE id = ?)", (gone,)
-            )
-            self._db.execute("DELETE FROM chunks WHERE id = ?", (gone,))
+        staying = self._staying(had - kept)
         for entry in entries:
-            if entry.chunk.id not in had:
-                self._insert(entry, source_id, vector_crc32[entry.chunk.id])
+            if entry.chunk.id in had:
+                continue
+            chunk = entry.chunk
+            key = staying.pop((chunk.start, chunk.end, chunk.lead, text_hash(chunk.text)), None)
+            if key is None:
+                self._insert(entry, source_id, vector_crc32[chunk.id])
+            else:
+                self._refresh(key, entry, vector_crc32[chunk.id])
+        for key in staying.values():
+            self._db.execute("DELETE FROM words WHERE rowid = ?", (key,))
+            self._db.execute("DELETE FROM chunks WHERE key = ?", (key,))
+
+    def _staying(self, ids: Collection[ChunkId]) -> dict[tuple[int, int, str, bytes], int]:
+        """Give the rows of chunks by what is quoted of them, in case only their fields differ."""
+        rows = self._db.execute(
+            "SELECT start, end, lead, text_sha256, key FROM chunks"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+        return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
+
+    def _refresh(self, key: int, entry: Entry, vector_crc32: int) -> None:
+        """Let a chunk that stands as it stood be found by something else, and bear another id."""
+        fields = entry.fields
+        self._db.execute(
+            "UPDATE chunks SET id = ?, page = ?, speaker = ?, part = ?, embedded_sha256 = ?,"
+            " vector_crc32 = ? WHERE key = ?",
+            (
+                entry.chunk.id,
+                entry.chunk.page,
+                fields.speaker,
+                fields.part,
+                text_hash(fields.embedded),
+                vector_crc32,
+                key,
+            ),
+        )
+        self._db.execute(
+            "UPDATE words SET own = ?, around = ? WHERE rowid = ?",
+            (fields.own, fields.around, key),
+        )
 
     def _insert(self, entry: Entry, source_id: int, vector_crc32: int) -> None:
         chunk, fields = entry.chunk, entry.fields
@@ -415,19 +458,23 @@ class Catalog:
         """Find the chunks in which, or around which, any of some words stands.
 
         A word in `COMMON_FROM` chunks or more tells little, and would cost most of the time: it is
-        passed over. Where all are such words, chunks are found that have every one of them.
+        passed over beside a rarer one. Where all are so common, chunks are found that have every
+        one of them.
 
         Args:
             words: As `matching.words.words_of` lists them.
 
         Returns:
-            Keys with BM25 of the chunk alone and of the chunk with what is around it, both at least
-            0 and higher where they match better.
+            Keys with BM25 by the words of the chunk alone, and by those of the chunk and what is
+            around it; at least 0, higher where they match better. FTS5 takes the length of both
+            columns, and how many rows have a word in any of them, for both scores.
         """
         with damage():
-            telling = [word for word in words if not self._is_common(expression([word]))]
-            asked = expression(telling) if telling else expression(words, every=True)
-            if not words or (not telling and self._is_common(asked)):
+            counts = {word: self._count(expression([word])) for word in words}
+            there = [word for word in words if counts[word]]
+            rarer = [word for word in there if counts[word] < COMMON_FROM]
+            asked = expression(rarer) if rarer else expression(there, every=True)
+            if not there or (not rarer and self._count(asked) == COMMON_FROM):
                 return []
             rows = self._db.execute(
                 "SELECT rowid, -bm25(words, 1, 0), -bm25(words, 1, 1) FROM words"
@@ -436,12 +483,13 @@ class Catalog:
             )
             return [(row[0], row[1], row[2]) for row in rows]
 
-    def _is_common(self, asked: str) -> bool:
+    def _count(self, asked: str) -> int:
+        """Count in how many chunks it is, up to `COMMON_FROM`."""
         (count,) = self._db.execute(
             "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)",
             (asked, COMMON_FROM),
         ).fetchone()
-        return int(count) == COMMON_FROM
+        return int(count)
 
     def places(
         self, *, keys: Collection[int], ids: Collection[ChunkId]
@@ -460,9 +508,17 @@ class Catalog:
                 " OR chunks.id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(keys)), json.dumps(list(ids))),
             )
+            paths: dict[bytes, str] = {}
             return [
-                (row[0], ChunkId(row[1]), os.fsdecode(row[2]), row[3], row[4], row[5])
-                for row in rows
+                (
+                    key,
+                    ChunkId(chunk_id),
+                    paths.get(path) or paths.setdefault(path, os.fsdecode(path)),
+                    part,
+                    start,
+                    speaker,
+                )
+                for key, chunk_id, path, part, start, speaker in rows
             ]
 
     def searched_texts(self, ids: Collection[ChunkId]) -> dict[ChunkId, str]:
@@ -510,12 +566,7 @@ class Catalog:
     def next_in_part(self, chunk_id: ChunkId) -> list[Chunk]:
         """Give the chunk behind one, if there is one in the same part of the source."""
         with damage():
-            rows = self._db.execute(
-                f"{CHUNKS} JOIN chunks AS one ON one.source_id = chunks.source_id"
-                " WHERE one.id = ? AND chunks.part = one.part AND chunks.start >= one.end"
-                " ORDER BY chunks.start LIMIT 1",
-                (chunk_id,),
-            )
+            rows = self._db.execute(f"{CHUNKS} {BEHIND_ONE}", (chunk_id,))
             return [_chunk(row) for row in rows]
 
     # ------------------------------------------------------------ summaries
@@ -610,6 +661,8 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if "no such module" in str(error):
+            raise OSError(errno.ENOSYS, "this Python's SQLite has no full text, FTS5") from error
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if number := {
             sqlite3.SQLITE_FULL: errno.ENOSPC,

@@ -232,6 +232,7 @@ class Store:
             key
             for leg in range(2)
             for key in _best({key: scores[leg] for key, scores in lexical.items()}, limit)
+            if lexical[key][leg] > 0
         }
         places = self._catalog.places(keys=keys, ids=cosines.keys())
         there = {place[1] for place in places}
