@@ -28,7 +28,7 @@ COLLECTION = "chunks"
 # Up to here every vector is compared: exact, the same whatever the order of insertion, and on two
 # cores faster than the graph at 10,000 (0.7 against 1.4 ms). Beyond, the graph proposes, and what
 # it misses may depend on how the index grew.
-EXACT_UP_TO = 100_000
+EXACT_UP_TO = 250_000
 # How many more than wanted the graph is asked for, since it misses about 6 % at 100,000.
 GRAPH_OVERSAMPLING = 8
 DELETE_BATCH = 1_000

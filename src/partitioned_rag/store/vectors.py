@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[np.float32]
 
-# As many as are compared one by one in any case: mapped, 45,000 are opened and checked in a fifth
-# of a second, where reading them out of Chroma takes seconds. Beyond, its graph proposes.
-ARRAY_AT_MOST = 100_000
+# A chat of the largest size that is read has 215,000 turns, and to compare them all takes less time
+# than to embed a long question. Beyond, Chroma's graph proposes.
+ARRAY_AT_MOST = 250_000
 # A partition that has outgrown its array gets one again below this, so that it need not be made
 # and thrown away by turns.
-ARRAY_AGAIN_AT = 75_000
+ARRAY_AGAIN_AT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
