@@ -611,6 +611,7 @@ class OmitReason(StrEnum):
     OVER_BUDGET = "over budget"
     IN_CONVERSATION = "already in the conversation"
     IN_CONTEXT = "already in the context"
+    REPEATED = "the same words stand in the context"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -321,7 +321,7 @@ def test_the_chat_keeps_to_its_share_as_long_as_hits_want_the_rest() -> None:
             source="public/a.md",
             start=1_000 * rank,
             end=1_000 * rank + 90,
-            text="y" * 90,
+            text=f"{rank:<90}".replace(" ", "y"),
         )
         for rank in range(1, 60)
     ]
@@ -402,6 +402,35 @@ def test_the_question_stands_once_though_the_bridge_wrote_it_down_before(said: s
     assert prompt is not None
     assert (prompt.turns, prompt.omitted) == ((), ())
     assert [each.content for each in prompt.messages[1:]] == ["are you free?"]
+
+
+@pytest.mark.parametrize("is_whole_folder", [False, True])
+def test_a_copy_is_quoted_once_and_said_to_be_one(is_whole_folder: bool) -> None:  # noqa: FBT001
+    hits = [
+        Hit(
+            rank=rank,
+            score=1 / rank,
+            partition=PartitionId("public"),
+            source=f"public/{rank}.md",
+            start=0,
+            end=len(text),
+            text=text,
+        )
+        for rank, text in enumerate(["the key", "another", "The  KEY", "the keys"], start=1)
+    ]
+    prompt = pack(
+        "where?",
+        hits,
+        [],
+        window_tokens=4_000,
+        reply_tokens=100,
+        budget_tokens=3_000,
+        meter=meter_of(by_bytes),
+        is_whole_folder=is_whole_folder,
+    )
+    copies = [] if is_whole_folder else [("public/3.md", OmitReason.REPEATED)]
+    assert [(each.source, each.reason) for each in prompt.omitted] == copies
+    assert len(prompt.hits) == len(hits) - len(copies)
 
 
 def test_a_hit_that_can_be_read_in_the_conversation_is_omitted_with_that_reason() -> None:

@@ -66,9 +66,9 @@ def pack(
 
     The system text and the message stand in any case. Then come the recent turns, from the newest
     back without a gap, up to a share of the budget; then hits in the order of `by_priority`, each
-    that still fits; then summaries of what is left out, in a share that turns and hits left to
-    them; then hits and older turns once more, if that was more than they needed. So nothing that
-    was left out would have fitted into what is left free.
+    that still fits and is no copy; then summaries of what is left out, in a share that turns and
+    hits left to them; then hits and older turns once more, if that was more than they needed. So
+    nothing that was left out, copies aside, would have fitted into what is left free.
 
     How the parts stand in the prompt is said by `compose`.
 
@@ -99,6 +99,7 @@ def pack(
         hits=hits,
         summaries=summaries,
         names=names,
+        is_whole_folder=is_whole_folder,
     )
     packing.check_message()
     packing.reserve()
@@ -107,9 +108,7 @@ def pack(
     packing.take_summaries()
     packing.take_missed_hits()
     packing.take_older_turns()
-    return packing.prompt(
-        window_tokens=window_tokens, reply_tokens=reply_tokens, is_whole_folder=is_whole_folder
-    )
+    return packing.prompt(window_tokens=window_tokens, reply_tokens=reply_tokens)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,9 +122,11 @@ class _Packing:
     hits: Sequence[Hit]
     summaries: Sequence[Summary]
     names: Names
+    is_whole_folder: bool
     first_turn: int = 0
     taken: list[Hit] = field(default_factory=list)
     labelled: set[tuple[str, int]] = field(default_factory=set)
+    quoted: set[str] = field(default_factory=set)
     guesses: dict[int, int] = field(default_factory=dict)
     told: list[Summary] = field(default_factory=list)
     missed: list[Hit] = field(default_factory=list)
@@ -200,6 +201,8 @@ class _Packing:
         left = self.free(self.messages()) - self.meter.count(f"\n\n{CONTEXT}\n{FENCE}")
         missed: list[Hit] = []
         for hit in map(wanted.__getitem__, order):
+            if self._is_repeated(hit):
+                continue
             if _least_tokens(hit) <= left and (needs := self._needs(hit)) <= left:
                 left -= needs
                 self._take(hit)
@@ -209,6 +212,7 @@ class _Packing:
             # The whole takes more than its parts: the last that was taken goes.
             self.taken.pop()
         self.labelled = {place_of(hit) for hit in self.taken}
+        self.quoted = {_words_of(hit) for hit in self.taken}
         self.missed = missed
         self.take_missed_hits()
 
@@ -228,6 +232,8 @@ class _Packing:
         join_tokens = JOIN_TOKENS + 2 * self.meter.count(GAP)
         too_much = self.free(self.messages()) + SLACK_TOKENS
         for hit in missed:
+            if self._is_repeated(hit):
+                continue
             if _least_tokens(hit) > too_much or (needs := self._needs(hit)) > too_much:
                 continue
             free = self.free(self.messages(hits=[*self.taken, hit]))
@@ -242,6 +248,14 @@ class _Packing:
     def _take(self, hit: Hit) -> None:
         self.taken.append(hit)
         self.labelled.add(place_of(hit))
+        self.quoted.add(_words_of(hit))
+
+    def _is_repeated(self, hit: Hit) -> bool:
+        """Say whether the same words stand in the context already, perhaps out of another file.
+
+        Where all of a folder is told, its copies are told as well.
+        """
+        return not self.is_whole_folder and _words_of(hit) in self.quoted
 
     def take_summaries(self) -> None:
         self.reserved_tokens = 0
@@ -288,7 +302,7 @@ class _Packing:
 
     # ------------------------------------------------------------ the receipt
 
-    def prompt(self, *, window_tokens: int, reply_tokens: int, is_whole_folder: bool) -> Prompt:
+    def prompt(self, *, window_tokens: int, reply_tokens: int) -> Prompt:
         """Write the prompt with its bill and its receipt."""
         messages = self.messages()
         in_order = sorted(self.taken, key=lambda hit: hit.rank)
@@ -301,7 +315,7 @@ class _Packing:
             count=self.meter.kind,
             margin=self.meter.margin,
             bill=self._bill(),
-            is_whole_folder=is_whole_folder,
+            is_whole_folder=self.is_whole_folder,
             hits=tuple(in_order),
             hit_tokens=tuple(map(self._guess, in_order)),
             turns=tuple(self.turns[self.first_turn :]),
@@ -355,6 +369,8 @@ class _Packing:
                 at = max(at, hit.end)
         if at >= each.end:
             return OmitReason.IN_CONTEXT
+        if isinstance(each, Hit) and self._is_repeated(each):
+            return OmitReason.REPEATED
         return OmitReason.OVER_BUDGET
 
     def _is_said(self, span: Hit | Turn | Summary) -> bool:
@@ -371,6 +387,11 @@ class _Packing:
 def _least_tokens(hit: Hit) -> int:
     """Say at a glance what a hit costs at least: no token reaches over white space into a word."""
     return len(hit.text.split())
+
+
+def _words_of(hit: Hit) -> str:
+    """Reduce a hit to its words, by which a copy of a file is seen to be one."""
+    return " ".join(hit.text.split()).casefold()
 
 
 def _without_the_message(turns: Sequence[Turn], message: str) -> Sequence[Turn]:
