@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from partitioned_rag.store.catalog import COMMON_FROM
+from partitioned_rag.store.full_text import COMMON_FROM
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.store import Maker, Store
 from partitioned_rag.values import (

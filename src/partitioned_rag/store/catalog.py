@@ -4,7 +4,6 @@ A committed row is the acknowledgement: only what stands here is indexed.
 `secure_delete` overwrites what is deleted, since SQLite otherwise leaves old text in its pages.
 """
 
-import errno
 import json
 import os
 import sqlite3
@@ -13,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 from partitioned_rag.durable import make_private_file
-from partitioned_rag.matching.words import expression
+from partitioned_rag.store.full_text import SCHEMA as FULL_TEXT
+from partitioned_rag.store.full_text import FullText
 from partitioned_rag.store.index import DamagedError
+from partitioned_rag.store.refusals import damage, refusals
 from partitioned_rag.values import (
     Chunk,
     ChunkId,
@@ -63,11 +64,6 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_of_a_source ON chunks (source_id, start, end);
 CREATE INDEX chunks_with_a_vector ON chunks (embedded_sha256);
--- What full text finds of a chunk, by its key. Its statistics are those of this partition alone.
--- No trigger keeps it in step: an untrusted schema may not write to a virtual table.
-CREATE VIRTUAL TABLE words USING fts5 (
-    own, around, tokenize = 'porter unicode61 remove_diacritics 2'
-);
 CREATE TABLE summaries (
     id INTEGER PRIMARY KEY,
     source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
@@ -89,8 +85,6 @@ CREATE TRIGGER summary_goes_with_its_chunks AFTER DELETE ON summarised BEGIN
     DELETE FROM summaries WHERE id = OLD.summary_id;
 END;
 """
-# Few questions have no rarer word, and each that is so common would be looked up in all of them.
-COMMON_FROM = 1_000
 CHUNKS = (
     "SELECT chunks.id AS id, path, chunks.start AS start, chunks.end AS end, chunks.page AS page,"
     " chunks.lead AS lead, chunks.text AS text, chunks.text_sha256 AS text_sha256"
@@ -142,6 +136,7 @@ class Catalog:
             # Autocommit, so that each transaction is one that `transaction` wrote down.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.row_factory = sqlite3.Row
+            self.full_text = FullText(self._db)
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
@@ -150,7 +145,7 @@ class Catalog:
                 self._db.execute("PRAGMA trusted_schema = OFF")
                 # Not told by the file's size: after a kill all of it may stand in the log.
                 if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+                    self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {FULL_TEXT} COMMIT;")
             except BaseException:
                 self._db.close()
                 raise
@@ -194,7 +189,7 @@ class Catalog:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what the block changes durable as one, or not at all."""
-        with _refusals():
+        with refusals():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -287,7 +282,7 @@ class Catalog:
             else:
                 self._refresh(key, entry, vector_crc32[chunk.id])
         for key in staying.values():
-            self._db.execute("DELETE FROM words WHERE rowid = ?", (key,))
+            self.full_text.remove(key)
             self._db.execute("DELETE FROM chunks WHERE key = ?", (key,))
 
     def _staying(self, ids: Collection[ChunkId]) -> dict[tuple[int, int, str, bytes], int]:
@@ -315,10 +310,7 @@ class Catalog:
                 key,
             ),
         )
-        self._db.execute(
-            "UPDATE words SET own = ?, around = ? WHERE rowid = ?",
-            (fields.own, fields.around, key),
-        )
+        self.full_text.replace(key, fields)
 
     def _insert(self, entry: Entry, source_id: int, vector_crc32: int) -> None:
         chunk, fields = entry.chunk, entry.fields
@@ -339,10 +331,7 @@ class Catalog:
                 vector_crc32,
             ),
         )
-        self._db.execute(
-            "INSERT INTO words (rowid, own, around) VALUES (?, ?, ?)",
-            (made.lastrowid, fields.own, fields.around),
-        )
+        self.full_text.add(cast("int", made.lastrowid), fields)
 
     def has_other_words(self, ids: Collection[ChunkId], texts: Iterable[str]) -> bool:
         """Say whether any of some chunks has a text that is not among these."""
@@ -353,13 +342,6 @@ class Catalog:
                 (json.dumps(list(ids)),),
             )
             return any(row[0] not in known for row in rows)
-
-    def erase_words(self) -> None:
-        """Take the words of deleted chunks off the disk; within the `transaction` that deletes.
-
-        FTS5 only marks what is deleted, and drops it when it merges: so here all of it is merged.
-        """
-        self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
 
     def restamp(self, reading: Reading) -> None:
         """Note that a source was touched and reads as before; within a `transaction`."""
@@ -380,11 +362,7 @@ class Catalog:
     def remove(self, paths: Iterable[str]) -> None:
         """Forget sources and their chunks; within a `transaction`."""
         for path in map(os.fsencode, paths):
-            self._db.execute(
-                "DELETE FROM words WHERE rowid IN (SELECT key FROM chunks"
-                " JOIN sources ON sources.id = source_id WHERE path = ?)",
-                (path,),
-            )
+            self.full_text.remove_source(path)
             self._db.execute("DELETE FROM sources WHERE path = ?", (path,))
 
     def chunk_ids(self, paths: Sequence[str] | None = None) -> set[ChunkId]:
@@ -452,44 +430,7 @@ class Catalog:
                     found[text] = ChunkId(first)
         return found
 
-    # ------------------------------------------------------------ full text
-
-    def word_scores(self, words: Sequence[str]) -> list[tuple[int, float, float]]:
-        """Find the chunks in which, or around which, any of some words stands.
-
-        A word in `COMMON_FROM` chunks or more tells little, and would cost most of the time: it is
-        passed over beside a rarer one. Where all are so common, chunks are found that have every
-        one of them.
-
-        Args:
-            words: As `matching.words.words_of` lists them.
-
-        Returns:
-            Keys with BM25 by the words of the chunk alone, and by those of the chunk and what is
-            around it; at least 0, higher where they match better. FTS5 takes the length of both
-            columns, and how many rows have a word in any of them, for both scores.
-        """
-        with damage():
-            counts = {word: self._count(expression([word])) for word in words}
-            there = [word for word in words if counts[word]]
-            rarer = [word for word in there if counts[word] < COMMON_FROM]
-            asked = expression(rarer) if rarer else expression(there, every=True)
-            if not there or (not rarer and self._count(asked) == COMMON_FROM):
-                return []
-            rows = self._db.execute(
-                "SELECT rowid, -bm25(words, 1, 0), -bm25(words, 1, 1) FROM words"
-                " WHERE words MATCH ?",
-                (asked,),
-            )
-            return [(row[0], row[1], row[2]) for row in rows]
-
-    def _count(self, asked: str) -> int:
-        """Count in how many chunks it is, up to `COMMON_FROM`."""
-        (count,) = self._db.execute(
-            "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)",
-            (asked, COMMON_FROM),
-        ).fetchone()
-        return int(count)
+    # ------------------------------------------------------------ searching
 
     def places(
         self, *, keys: Collection[int], ids: Collection[ChunkId]
@@ -520,16 +461,6 @@ class Catalog:
                 )
                 for key, chunk_id, path, part, start, speaker in rows
             ]
-
-    def searched_texts(self, ids: Collection[ChunkId]) -> dict[ChunkId, str]:
-        """Give all that the full text holds of some chunks."""
-        with damage():
-            rows = self._db.execute(
-                "SELECT chunks.id, own, around FROM chunks JOIN words ON words.rowid = chunks.key"
-                " WHERE chunks.id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(ids)),),
-            )
-            return {ChunkId(row[0]): f"{row[1]} {row[2]}" for row in rows}
 
     def sections_of(
         self, ids: Collection[ChunkId], *, most_chars: int
@@ -643,42 +574,6 @@ class Catalog:
 def text_hash(text: str) -> bytes:
     """Name a text by its content, to see again that it has been embedded."""
     return sha256(text.encode()).digest()
-
-
-@contextmanager
-def damage() -> Iterator[None]:
-    """Tell a damaged database, which is rebuilt, from one that cannot be used just now."""
-    with _refusals():
-        try:
-            yield
-        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-            # A damaged page can be a good one to SQLite, with rows that no program wrote.
-            raise DamagedError("a row of the catalog makes no sense") from error
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if "no such module" in str(error):
-            raise OSError(errno.ENOSYS, "this Python's SQLite has no full text, FTS5") from error
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if number := {
-            sqlite3.SQLITE_FULL: errno.ENOSPC,
-            sqlite3.SQLITE_READONLY: errno.EROFS,
-            sqlite3.SQLITE_CANTOPEN: errno.EACCES,
-            sqlite3.SQLITE_PERM: errno.EACCES,
-            sqlite3.SQLITE_IOERR: errno.EIO,
-            # Another program holds it, or this one is short of something: it is as good as ever.
-            sqlite3.SQLITE_BUSY: errno.EBUSY,
-            sqlite3.SQLITE_LOCKED: errno.EBUSY,
-            sqlite3.SQLITE_PROTOCOL: errno.EBUSY,
-            sqlite3.SQLITE_INTERRUPT: errno.EINTR,
-            sqlite3.SQLITE_NOMEM: errno.ENOMEM,
-        }.get(code):
-            raise OSError(number, os.strerror(number)) from error
-        raise DamagedError(f"{type(error).__name__} of the catalog") from error
 
 
 def _source(row: sqlite3.Row) -> IndexedSource:

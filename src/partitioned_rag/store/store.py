@@ -226,7 +226,7 @@ class Store:
         """
         cosines = dict(self._vectors.nearest(vector, limit=limit))
         lexical = {
-            key: (own, around) for key, own, around in self._catalog.word_scores(asked.words)
+            key: (own, around) for key, own, around in self._catalog.full_text.scores(asked.words)
         }
         keys = {
             key
@@ -259,7 +259,7 @@ class Store:
         Raises:
             DamagedError: One of them is not there.
         """
-        texts = self._catalog.searched_texts(ids)
+        texts = self._catalog.full_text.texts(ids)
         if not texts.keys() >= set(ids):
             raise DamagedError("a chunk is not found by its id")
         return shares_of(words, [texts[chunk_id] for chunk_id in ids])
@@ -339,7 +339,7 @@ class Store:
             for reading, of_one in batch:
                 self._catalog.put(reading, of_one, vector_crc32=checksums)
             if are_words_gone:
-                self._catalog.erase_words()
+                self._catalog.full_text.erase()
             self._count_revision(added=len(new), erased=len(had - kept))
         self._read_again(reading.source.path for reading, _ in batch)
         self._erase(had - kept)
@@ -361,7 +361,7 @@ class Store:
         with self._catalog.transaction():
             self._catalog.remove(paths)
             if gone:
-                self._catalog.erase_words()
+                self._catalog.full_text.erase()
             self._count_revision(erased=len(gone))
         if self._sources is not None:
             for path in paths:
