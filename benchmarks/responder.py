@@ -218,7 +218,8 @@ def many(messages: int) -> Answers:
         double.on_chat(lambda _: forget(double))
         root = make_box(Path(folder) / "OMBox", contacts=10)
         entries = Path(folder) / "ledger"
-        options = ("--contacts", "10", "--rate", "1000", "--seconds", str(PATIENCE_S))
+        patience_s = max(PATIENCE_S, messages / 4)  # of a machine that has other things to do
+        options = ("--contacts", "10", "--rate", "1000", "--seconds", str(patience_s))
         options += ("--most", str(messages), "--chatter", "0.75", "--ahead", "30")
         marks: list[tuple[int, Cost]] = []
         with (
@@ -233,7 +234,7 @@ def many(messages: int) -> Answers:
                     marks.append((len(kept.asked), cost(process.pid)))
                 return written > messages and kept.is_quiet and not kept.waiting()
 
-            wait(is_done, lambda: f"left: {unfinished(root)}", patience_s=PATIENCE_S)
+            wait(is_done, lambda: f"left: {unfinished(root)}", patience_s=patience_s)
             marks.append((len(ledger.read(entries).asked), cost(process.pid)))
             kept = ledger.read(entries)
         faults = kept.faults() + list(unfinished(root))

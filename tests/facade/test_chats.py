@@ -70,11 +70,14 @@ def test_whoever_the_question_names_is_heard_first(root: Path, name: str, said: 
 
 
 def test_a_chunk_is_quoted_with_its_short_section(root: Path) -> None:
-    long = " ".join(f"Sentence {number} of the long story of a kettle." for number in range(400))
-    (root / "public" / "notes.md").write_text(f"{NOTES}\n# Story\n\n{long}\n", encoding="utf-8")
-    hits = found(root, "which boat leaks", k=20)
-    assert "# Boats\n\nThe red boat leaks." in hits[0]
-    assert max(map(len, hits)) < len(long)
+    # More than one chunk each; the story is no short section.
+    repair = " ".join(f"Plank {number} wants tar." for number in range(45))
+    story = " ".join(f"Sentence {number} of the story of a kettle." for number in range(400))
+    written = f"{NOTES}\n{repair}\n\n# Story\n\n{story}\n"
+    (root / "public" / "notes.md").write_text(written, encoding="utf-8")
+    best, *others = found(root, "which boat leaks", k=20)
+    assert best.endswith(f"# Boats\n\nThe red boat leaks.\n\n{repair}")
+    assert max(map(len, others)) < len(story) / 4
 
 
 def test_a_file_that_may_have_changed_within_a_tick_is_read_again(root: Path) -> None:
