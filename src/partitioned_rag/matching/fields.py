@@ -51,6 +51,12 @@ class _Document:
         self._starts = [each.start for each in document.segments]
         self._turns = [each for each in document.segments if each.kind is SegmentKind.TURN]
         self._number = {turn.start: number for number, turn in enumerate(self._turns)}
+        # Of each turn once, since each is the neighbour of four.
+        self._said = [
+            self._text[turn.said : min(turn.end, turn.said + MAX_NEIGHBOUR_CHARS)].strip()
+            for turn in self._turns
+        ]
+        self._days = {day: in_words(day) for day in {turn.day for turn in self._turns}}
         self._headings = [each for each in document.segments if each.kind is SegmentKind.HEADING]
         self._heading_starts = [each.start for each in self._headings]
         self._group_starts = _group_starts(document.segments)
@@ -69,12 +75,14 @@ class _Document:
     def _of_turn(self, chunk: Chunk, turn: Segment, *, part: int) -> Fields:
         is_its_beginning = chunk.start <= turn.said
         own = self._text[turn.said : chunk.end].strip() if is_its_beginning else chunk.text
-        around = [in_words(turn.day), *meant(own, turn.day)]
         number = self._number[turn.start]
-        for other in self._turns[max(0, number - TURNS_AROUND) : number + TURNS_AROUND + 1]:
-            if other is not turn and other.group == turn.group:
-                said = self._text[other.said : min(other.end, other.said + MAX_NEIGHBOUR_CHARS)]
-                around.append(said.strip())
+        last = min(number + TURNS_AROUND, len(self._turns) - 1)
+        beside = [
+            self._said[other]
+            for other in range(max(0, number - TURNS_AROUND), last + 1)
+            if other != number and self._turns[other].group == turn.group
+        ]
+        around = [self._days[turn.day], *meant(own, turn.day), *beside]
         return Fields(
             embedded=f"{turn.speaker}: {own}" if is_its_beginning else chunk.text,
             own=searchable(own),
