@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from partitioned_rag.box import OMBox
     from partitioned_rag.embedding.embedder import Embedder
+    from partitioned_rag.embedding.reranker import Reranker
     from partitioned_rag.errors import (
         BoxError,
         ContactError,
@@ -113,6 +114,7 @@ __all__ = [
     "Question",
     "QuestionResult",
     "Reply",
+    "Reranker",
     "Responder",
     "Role",
     "Setting",
@@ -140,6 +142,7 @@ __all__ = [
 _HOMES = (
     ("box", ("OMBox",)),
     ("embedding.embedder", ("Embedder",)),
+    ("embedding.reranker", ("Reranker",)),
     (
         "errors",
         (

@@ -17,6 +17,7 @@ from partitioned_rag.contacts_file import ContactsFile
 from partitioned_rag.durable import sweep
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
+from partitioned_rag.embedding.reranker import CrossEncoderReranker, Reranker
 from partitioned_rag.errors import ContactError, PragError, StoreError
 from partitioned_rag.folders import look_into
 from partitioned_rag.identity import PUBLIC, identify, looks_like, phone_digits
@@ -62,6 +63,7 @@ class OMBox:
         *,
         index: str | Path | None = None,
         ollama_host: str | None = None,
+        reranker: str | Path | Reranker | None = None,
         window: int | None = None,
         notify: Callable[[str], None] | None = None,
     ) -> None:
@@ -73,6 +75,8 @@ class OMBox:
                 sentence-transformers model), or an `Embedder`; the first by default.
             index: Where the index is kept; `.prag` in the folder by default.
             ollama_host: As in `OLLAMA_HOST`; this machine's port 11434 by default.
+            reranker: A folder with a cross-encoder, or a `Reranker`, which puts the best of what a
+                search finds in order; none by default. Nothing is indexed anew for it.
             window: Tokens of the model's window to ask for, prompt and reply together; what Ollama
                 has set for the model by default, else 4,096; never more than it was trained for.
             notify: Told, a sentence at a time, of waiting and of rebuilding.
@@ -80,7 +84,7 @@ class OMBox:
         Raises:
             BoxError: The folder is missing, is no folder or cannot be read, or its index cannot be.
             EmbedderError: There is no embedder of that name.
-            InputError: The window is too small.
+            InputError: The window is too small, or the reranker's folder holds no cross-encoder.
         """
         self.path = box_folder(path)
         self._index = IndexFolder(self.path, index)
@@ -90,6 +94,9 @@ class OMBox:
             open_embedder(embedder or DEFAULT_EMBEDDER, ollama_host=self._ollama_host)
             if embedder is None or isinstance(embedder, str)
             else embedder
+        )
+        self._reranker = (
+            CrossEncoderReranker(reranker) if isinstance(reranker, str | Path) else reranker
         )
         self._notify = notify or _say_nothing
         from partitioned_rag.tokens.models import Models  # noqa: PLC0415 — tables that take a while
@@ -212,6 +219,7 @@ class OMBox:
             chat=next((handles[PartitionId(it)] for it in chats if it in handles), None),
             names=known.names_for(audience),
             embedder=self._embedder,
+            reranker=self._reranker,
             models=self._models,
             ollama_host=self._ollama_host,
         )
@@ -406,6 +414,7 @@ class OMBox:
         return examine(
             self.status(),
             self._embedder,
+            self._reranker,
             self._models,
             ollama=lambda: Ollama(self._ollama_host),
             model=model or DEFAULT_MODEL,

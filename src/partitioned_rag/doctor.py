@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.embedding.reranker import Reranker
 from partitioned_rag.errors import EmbedderError, OllamaError, PragError
 from partitioned_rag.tokens.models import AtHand, Models
 from partitioned_rag.values import BoxStatus, CountKind, Finding, Health, Message, Role
@@ -32,6 +33,7 @@ SAMPLES: Final = (
 def examine(
     status: BoxStatus,
     embedder: Embedder,
+    reranker: Reranker | None,
     models: Models,
     *,
     ollama: "Callable[[], Ollama]",
@@ -43,6 +45,7 @@ def examine(
     Args:
         status: What the box holds.
         embedder: Its embedder; it is loaded.
+        reranker: Its reranker, if it has one; it is loaded.
         models: What is known of models.
         ollama: Opens a connection to the model's server.
         model: The one that would be asked.
@@ -55,6 +58,8 @@ def examine(
         yield _finding(contacts_error, subject="contacts")
     yield from _of_index(status)
     yield _of_embedder(embedder)
+    if reranker is not None:
+        yield _of_reranker(reranker)
     try:
         with ollama() as server:
             yield _ok("ollama", f"version {server.version()}")
@@ -125,6 +130,14 @@ def _of_embedder(embedder: Embedder) -> Finding:
         return _finding(error, subject="embedder")
     told = f"{embedder.name} ({embedder.version}, {embedder.runtime})"
     return _ok("embedder", f"{told}, {embedder.dimensions} numbers")
+
+
+def _of_reranker(reranker: Reranker) -> Finding:
+    try:
+        reranker.scores("Is anybody there?", ["Here I am."])
+    except EmbedderError as error:
+        return _finding(error, subject="reranker")
+    return _ok("reranker", reranker.name)
 
 
 # ---------------------------------------------------------------- the model

@@ -5,7 +5,7 @@ partition offers never changes the score of another's. No order comes from the o
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -90,6 +90,43 @@ def rank(by_partition: Mapping[PartitionId, Sequence[Candidate]], *, k: int) -> 
         )
         for number, span in enumerate(best_first, start=1)
     ]
+
+
+def reordered(
+    by_partition: Mapping[PartitionId, Sequence[Candidate]],
+    *,
+    judged: int,
+    scores: Callable[[Sequence[str]], Sequence[float] | None],
+) -> dict[PartitionId, list[Candidate]]:
+    """Have the best candidates of all partitions together judged anew, by their texts alone.
+
+    Args:
+        by_partition: In any order; scores of all of them are at most 1, on one scale.
+        judged: So many of the best are judged.
+        scores: Gives each text a score from 0 to 1 that depends on no other, or None for all of
+            them if it cannot; then nothing changes.
+
+    Returns:
+        The same candidates. Of those that were judged the score is that of their text; of the rest
+        it is the one they had, less 2: below every other, and in the order in which they were.
+
+    Raises:
+        ValueError: A score is not from 0 to 1.
+    """
+    in_order = _in_order(by_partition)
+    # A section that several of its chunks come with is read once.
+    texts = list(dict.fromkeys(each.text for _, each in in_order[:judged]))
+    found = scores(texts)
+    if found is None:
+        return {name: list(candidates) for name, candidates in by_partition.items()}
+    if not all(0 <= score <= 1 for score in found):
+        raise ValueError("scores of a reranker must be from 0 to 1")
+    score_of = dict(zip(texts, found, strict=True))
+    offered: dict[PartitionId, list[Candidate]] = {name: [] for name in by_partition}
+    for place, (name, each) in enumerate(in_order):
+        score = score_of[each.text] if place < judged else each.score - 2
+        offered[name].append(replace(each, score=score))
+    return offered
 
 
 def grown(candidate: Candidate, company: Sequence[Chunk]) -> Candidate:

@@ -4,19 +4,23 @@ Floor: flow. It is given the partitions it may search and knows of no others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.embedding.reranker import Reranker
 from partitioned_rag.errors import InputError, StaleSourcesError
 from partitioned_rag.matching.mixing import AS_MEASURED
 from partitioned_rag.matching.question import read
 from partitioned_rag.partition import Partition
-from partitioned_rag.ranking import rank
+from partitioned_rag.ranking import rank, reordered
 from partitioned_rag.values import Candidate, Hit, Names, PartitionId, Weights
 
 # So many are weighed of the best by each kind of evidence, which loses nothing against weighing
 # all; and so many of them are quoted, since neighbours that are found become one hit.
 WEIGHED = 100
 QUOTED = 40
+# So many are read by a reranker, one after another: on a processor each takes its time.
+JUDGED = 30
 ATTEMPTS = 5
 
 
@@ -27,6 +31,7 @@ def search(
     *,
     k: int,
     names: Names,
+    reranker: Reranker | None,
     weights: Weights = AS_MEASURED,
 ) -> list[Hit]:
     """Find what answers a question, in exactly the partitions given.
@@ -37,6 +42,7 @@ def search(
         embedder: Embeds the question, alone.
         k: How many hits are wanted, at least 1.
         names: Of the two who talk, by which the question is read.
+        reranker: Puts the best of what was found in order, if there is one.
         weights: Of what speaks for a chunk.
 
     Returns:
@@ -45,6 +51,7 @@ def search(
 
     Raises:
         InputError: The question is blank.
+        EmbedderError: The embedder or the reranker cannot be loaded.
         StaleSourcesError: Sources kept changing while they were searched.
     """
     check_question(question)
@@ -61,15 +68,15 @@ def search(
     weighed, quoted = max(WEIGHED, 4 * k), max(QUOTED, 4 * k)
     hits: list[Hit] = []
     for _ in range(ATTEMPTS):
-        hits = rank(
-            {
-                name: each.candidates(
-                    asked, vector, weighed=weighed, quoted=quoted, weights=weights
-                )
-                for name, each in partitions.items()
-            },
-            k=k,
-        )
+        found = {
+            name: each.candidates(asked, vector, weighed=weighed, quoted=quoted, weights=weights)
+            for name, each in partitions.items()
+        }
+        if reranker is not None and any(found.values()):
+            # Chats speak of `them` and `me`, and so does what is embedded of the question.
+            scores = partial(reranker.scores, asked.embedded)
+            found = reordered(found, judged=JUDGED, scores=scores)
+        hits = rank(found, k=k)
         if all(each.is_current(_sources(hits, name)) for name, each in partitions.items()):
             return hits
     # A chat that never stops growing is never current; what is quoted of it may stand all the same.

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.embedding.reranker import Reranker
 from partitioned_rag.errors import (
     ContextLengthError,
     InputError,
@@ -70,6 +71,7 @@ class View:
         chat: Partition | None,
         names: Names,
         embedder: Embedder,
+        reranker: Reranker | None,
         models: "Models",
         ollama_host: str,
     ) -> None:
@@ -82,6 +84,7 @@ class View:
                 is one contact with a folder.
             names: Of the owner and of the one contact who asks, and of nobody else.
             embedder: Embeds questions.
+            reranker: Puts in order what was found, if there is one.
             models: What is known of the models. Shared with other views, so it is told nothing that
                 a folder holds or a contact writes.
             ollama_host: Base address of the model's server.
@@ -91,6 +94,7 @@ class View:
         self._chat = chat
         self._names = names
         self._embedder = embedder
+        self._reranker = reranker
         self._models = models
         self._ollama_host = ollama_host
 
@@ -125,7 +129,7 @@ class View:
         Raises:
             InputError: The question is blank.
             StoreError: An index cannot be read or written.
-            EmbedderError: The embedder cannot be loaded.
+            EmbedderError: The embedder or the reranker cannot be loaded.
             StaleSourcesError: Sources kept changing while they were searched.
         """
         if k < 1:
@@ -136,6 +140,7 @@ class View:
             self._embedder,
             k=k,
             names=self._names,
+            reranker=self._reranker,
             weights=weights,
         )
 
@@ -295,9 +300,7 @@ class View:
             whole = without(whole, asked) if whole else whole
             prompt = packed(turns=turns, hits=whole, is_whole_folder=True) if whole else None
             if prompt is None or _is_short_of_room(prompt):
-                hits = search(
-                    question, self._partitions, self._embedder, k=PROMPT_HITS, names=self._names
-                )
+                hits = self.search(question, k=PROMPT_HITS)
                 hits = without(hits, asked)
                 prompt = packed(
                     turns=turns,

@@ -11,6 +11,7 @@ from tests.controls.delete_that_forgets_vectors import DeleteThatForgetsVectors
 from tests.controls.honest import HonestEngine
 from tests.controls.misses_explained_from_the_whole_box import helpful
 from tests.controls.packer_that_drops_silently import PackerThatDropsSilently
+from tests.controls.reranker_that_remembers import RerankerThatRemembers
 from tests.controls.shared_collection import SharedCollection
 from tests.controls.shared_statistics import SharedStatistics
 from tests.controls.summary_without_links import SummaryWithoutLinks
@@ -46,7 +47,14 @@ A_FEW = 20
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "faulty", [SharedCollection, SharedStatistics, BatchAcrossPartitions, CacheWithoutPartition]
+    "faulty",
+    [
+        SharedCollection,
+        SharedStatistics,
+        BatchAcrossPartitions,
+        CacheWithoutPartition,
+        RerankerThatRemembers,
+    ],
 )
 def test_the_noninterference_check_catches(faulty: Open) -> None:
     @UNTIL_FOUND

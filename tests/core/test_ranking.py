@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioned_rag.ranking import MAX_NEIGHBOURS_CHARS, MAX_SPAN_CHARS, rank
+from partitioned_rag.ranking import MAX_NEIGHBOURS_CHARS, MAX_SPAN_CHARS, rank, reordered
 from partitioned_rag.values import Candidate, Hit, PartitionId
 
 TEXT = "".join(chr(ord("a") + n * n % 26) for n in range(200))
@@ -204,3 +204,56 @@ def test_at_least_one_hit_is_asked_for() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         rank({}, k=0)
     assert rank({}, k=1) == []
+
+
+# ---------------------------------------------------------------- judged anew by a reranker
+
+
+def share_of_a(texts: Sequence[str]) -> list[float]:
+    return [text.count("a") / len(text) for text in texts]
+
+
+@given(OFFERS, st.integers(1, 12), st.randoms(use_true_random=False))
+def test_the_best_are_ordered_by_their_texts_and_the_rest_as_they_were(
+    offer: Offer, judged: int, random: Random
+) -> None:
+    many = sum(map(len, offer.values()))
+    anew = reordered(offer, judged=judged, scores=share_of_a)
+    flat = [each for candidates in anew.values() for each in candidates]
+    assert len(flat) == many
+    assert len([each for each in flat if each.score >= 0]) == min(judged, many)
+    for each in flat:
+        if each.score >= 0:
+            assert [each.score] == share_of_a([each.text])
+    shuffled = {name: random.sample(offer[name], len(offer[name])) for name in PARTITIONS}
+    assert reordered(shuffled, judged=judged, scores=share_of_a) == {
+        name: anew[name] for name in PARTITIONS
+    }
+    before = sorted((each.score for name in PARTITIONS for each in offer[name]), reverse=True)
+    rest = sorted((each.score for each in flat if each.score < 0), reverse=True)
+    assert rest == [score - 2 for score in before[judged:]]
+
+
+def test_a_text_that_several_candidates_share_is_judged_once() -> None:
+    asked: list[str] = []
+
+    def scores(texts: Sequence[str]) -> list[float]:
+        asked.extend(texts)
+        return share_of_a(texts)
+
+    offer = {PARTITIONS[0]: [candidate("a", 0, 9), candidate("b", 0, 9), candidate("b", 20, 30)]}
+    anew = reordered(offer, judged=3, scores=scores)[PARTITIONS[0]]
+    assert len(asked) == len(set(asked)) == 2
+    assert len(anew) == 3
+
+
+def test_where_nothing_can_be_judged_all_stays_as_it_was() -> None:
+    offer = {name: [candidate(f"{name}/a", 0, 9, 0.3)] for name in PARTITIONS}
+    assert reordered(offer, judged=30, scores=lambda _: None) == offer
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, math.nan, math.inf])
+def test_a_score_that_is_no_share_is_refused(score: float) -> None:
+    offer = {PARTITIONS[0]: [candidate("a", 0, 9)]}
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        reordered(offer, judged=1, scores=lambda _: [score])

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from partitioned_rag.box import OMBox
 from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.embedding.reranker import Reranker
 from partitioned_rag.values import Hit, PartitionReport, Prompt
 
 NOTICES = logging.getLogger("partitioned_rag.notices")
@@ -49,6 +50,7 @@ class RealEngine:
         embedder: str | Embedder = "hashing",
         index: Path | None = None,
         ollama_host: str | None = None,
+        reranker: Path | Reranker | None = None,
         budget_times: int = 1,
         window: int | None = None,
     ) -> None:
@@ -59,6 +61,7 @@ class RealEngine:
             embedder: As in `OMBox`; `index` and `ollama_host` too.
             index: Where the index is.
             ollama_host: Where a server can be asked how its model counts.
+            reranker: As in `OMBox`.
             budget_times: A budget times this, for a model whose tokens are smaller than usual.
             window: As in `OMBox`.
         """
@@ -69,6 +72,7 @@ class RealEngine:
             embedder,
             index=index,
             ollama_host=ollama_host,
+            reranker=reranker,
             window=window,
             notify=NOTICES.info,
         )

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from partitioned_rag.embedding.reranker import CrossEncoderReranker
 from tests.byte_model import BYTES, byte_tokens
+from tests.cross_encoders import make_cross_encoder
 from tests.ollama_double import OllamaDouble
 from tests.properties.engines import RealEngine
 from tests.properties.noninterference import check_noninterference
@@ -95,4 +97,20 @@ def test_neighbours_change_nothing_where_the_model_s_own_tokens_are_counted(
     double: OllamaDouble, pair: Pair, question: str
 ) -> None:
     engine = partial(RealEngine, ollama_host=double.host, budget_times=8)
+    check_noninterference(engine, *pair, contacts=[FRIEND], question=question)
+
+
+@pytest.fixture(scope="module")
+def reranker(tmp_path_factory: pytest.TempPathFactory) -> CrossEncoderReranker:
+    """One that all worlds share, as all audiences of a box do."""
+    return CrossEncoderReranker(make_cross_encoder(tmp_path_factory.mktemp("models") / "model"))
+
+
+@pytest.mark.slow
+@examples(20)
+@given(stories_equal_for(FRIEND), sentences())
+def test_neighbours_change_nothing_in_the_order_of_a_cross_encoder(
+    reranker: CrossEncoderReranker, pair: Pair, question: str
+) -> None:
+    engine = partial(RealEngine, reranker=reranker)
     check_noninterference(engine, *pair, contacts=[FRIEND], question=question)

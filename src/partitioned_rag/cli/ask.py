@@ -15,6 +15,7 @@ CHANGED = "a file changed while the model was thinking"
 @options.question_argument
 @options.audience_option
 @options.model_options
+@options.reranker_option
 @options.box_options
 def ask(
     *,
@@ -25,6 +26,7 @@ def ask(
     box: str | None,
     window: int | None,
     embedder: str | None,
+    reranker: str | None,
     as_json: bool,
 ) -> None:
     """Ask the local model, for one audience.
@@ -41,7 +43,7 @@ def ask(
       prag ask "when is the shop open?" --model qwen3:4b --json
     """  # noqa: D301 — click looks for a real backspace
     streams = terminal.shows_stdout() and not as_json
-    with options.open_box(box, embedder, window=window) as opened:
+    with options.open_box(box, embedder, reranker=reranker, window=window) as opened:
         view = options.open_view(opened, contacts)
         stream = _Stream()
         try:

@@ -44,6 +44,7 @@ TELL_EVERY = 100
     help=f"With --make: how many questions at most.  [{DEFAULT_QUESTIONS}]",
 )
 @click.option("--overwrite", is_flag=True, help="With --make: replace FILE if it is there.")
+@options.reranker_option
 @options.box_options
 def evaluate(
     *,
@@ -55,6 +56,7 @@ def evaluate(
     overwrite: bool,
     box: str | None,
     embedder: str | None,
+    reranker: str | None,
     as_json: bool,
 ) -> None:
     """Measure how well your own questions are answered.
@@ -94,7 +96,7 @@ def evaluate(
     from partitioned_rag.evaluation.settings import SETTINGS  # noqa: PLC0415 — a door
 
     questions = read_questions(file)
-    with options.open_box(box, embedder) as opened:
+    with options.open_box(box, embedder, reranker=reranker) as opened:
         for asker in dict.fromkeys(each.contact for each in questions):
             for surprise in opened.surprises(*(() if asker is None else (asker,))):
                 terminal.note(surprise)

@@ -25,6 +25,7 @@ def open_box(
     box: str | None,
     embedder: str | None,
     *,
+    reranker: str | None = None,
     window: int | None = None,
     notify: Callable[[str], None] = terminal.note,
 ) -> "OMBox":
@@ -33,6 +34,7 @@ def open_box(
     Args:
         box: Its folder; `~/Desktop/OMBox` if that exists, else `~/OMBox`, where none is named.
         embedder: As in `OMBox`.
+        reranker: As in `OMBox`.
         window: As in `OMBox`.
         notify: Told of waiting and of rebuilding.
 
@@ -46,6 +48,7 @@ def open_box(
         embedder,
         index=os.environ.get("PRAG_INDEX") or None,
         ollama_host=ollama_host(),
+        reranker=reranker,
         window=window,
         notify=notify,
     )
@@ -96,6 +99,17 @@ def box_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def reranker_option(command: Command) -> Command:
+    """Add `--reranker`."""
+    return click.option(
+        "--reranker",
+        metavar="DIR",
+        envvar="PRAG_RERANKER",
+        help="A cross-encoder that puts the best of what is found in order: the folder of a "
+        "sentence-transformers model.  [$PRAG_RERANKER, else none]",
+    )(command)
 
 
 def audience_option(command: Command) -> Command:

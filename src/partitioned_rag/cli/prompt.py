@@ -16,6 +16,7 @@ from partitioned_rag.errors import WorkError
 @click.option(
     "is_raw", "--raw", is_flag=True, help="Print the text as the model sees it, control tokens too."
 )
+@options.reranker_option
 @options.box_options
 def prompt(
     *,
@@ -26,6 +27,7 @@ def prompt(
     box: str | None,
     window: int | None,
     embedder: str | None,
+    reranker: str | None,
     is_raw: bool,
     as_json: bool,
 ) -> None:
@@ -43,7 +45,7 @@ def prompt(
       prag prompt "are you free on sunday?" --as 15551234567
       prag prompt "when is the shop open?" --raw
     """  # noqa: D301 — click looks for a real backspace
-    with options.open_box(box, embedder, window=window) as opened:
+    with options.open_box(box, embedder, reranker=reranker, window=window) as opened:
         view = options.open_view(opened, contacts)
         made = view.prompt(question, model=model, budget=budget)
     if as_json:

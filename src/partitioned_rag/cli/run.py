@@ -43,6 +43,7 @@ GRACE_S = 1.0
 )
 @options.model_option
 @options.window_option
+@options.reranker_option
 @options.box_options
 def run(
     *,
@@ -53,6 +54,7 @@ def run(
     box: str | None,
     window: int | None,
     embedder: str | None,
+    reranker: str | None,
     as_json: bool,
 ) -> None:
     """Answer the messages that a bridge drops into the inbox.
@@ -84,7 +86,7 @@ def run(
     if not (once or dry_run or as_json) and terminal.draws_stderr() and not _is_logged():
         panel = _panel(model)
     notify = panel.observer.told if panel else terminal.note
-    with options.open_box(box, embedder, window=window, notify=notify) as opened:
+    with options.open_box(box, embedder, reranker=reranker, window=window, notify=notify) as opened:
         if dry_run:
             for each in rehearse(opened, model=model):
                 shape = shapes.encode(shapes.rehearsed(each))

@@ -20,6 +20,7 @@ from partitioned_rag.cli import options, render, shapes, terminal
     show_default=True,
     help="How many hits at most.",
 )
+@options.reranker_option
 @options.box_options
 def search(
     *,
@@ -28,6 +29,7 @@ def search(
     k: int,
     box: str | None,
     embedder: str | None,
+    reranker: str | None,
     as_json: bool,
 ) -> None:
     """Find what answers a question, for one audience.
@@ -42,7 +44,7 @@ def search(
       prag search "are you free on sunday?" --as 15551234567 -k 3
       prag search --json -- "--help, what was that?"
     """  # noqa: D301 — click looks for a real backspace
-    with options.open_box(box, embedder) as opened:
+    with options.open_box(box, embedder, reranker=reranker) as opened:
         view = options.open_view(opened, contacts)
         hits = view.search(question, k=k)
     if as_json:

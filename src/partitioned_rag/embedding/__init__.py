@@ -1,1 +1,1 @@
-"""Text to vectors: one file per embedder, chosen by name in `registry`."""
+"""Text to vectors: one file per embedder, chosen by name in `registry`; and a reranker."""

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
     Vectors = npt.NDArray[np.float32]
 
+# What the libraries raise for a folder whose model cannot be loaded.
+LOADING_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    ImportError,
+    RuntimeError,
+    SafetensorError,
+)
 # Of a batch with its padding, markers included.
 BATCH_TOKENS = 2_048
 
@@ -39,7 +49,7 @@ class Encoder:
             EmbedderError: It cannot be loaded.
         """
         try:
-            with _without_progress_bar():
+            with without_progress_bar():
                 self._model = SentenceTransformer(
                     str(folder),
                     device="cpu",
@@ -49,15 +59,7 @@ class Encoder:
                     # Weights of the older format are programs.
                     model_kwargs={"use_safetensors": True, "dtype": torch.float32},
                 )
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            ImportError,
-            RuntimeError,
-            SafetensorError,
-        ) as error:
+        except LOADING_ERRORS as error:
             raise EmbedderError(
                 "the model cannot be loaded",
                 where=str(folder),
@@ -121,7 +123,7 @@ def _batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _without_progress_bar() -> Iterator[None]:
+def without_progress_bar() -> Iterator[None]:
     """Keep transformers from drawing a bar on the terminal while it loads weights.
 
     It has no other switch than one for the whole process, so that is put back afterwards.
