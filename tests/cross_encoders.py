@@ -14,20 +14,21 @@ SIGNS = string.ascii_lowercase + string.digits
 POSITIONS = 130
 
 
-def make_cross_encoder(folder: Path, *, outputs: int = 1) -> Path:
+def make_cross_encoder(folder: Path, *, outputs: int = 1, width: int = 16) -> Path:
     """Save one, as `CrossEncoder` loads it.
 
     Args:
         folder: Made if it is not there.
         outputs: How many numbers it has for a pair.
+        width: Of what goes from layer to layer.
     """
     tokens = [*MARKERS, *SIGNS, *(f"##{sign}" for sign in SIGNS), *string.punctuation]
     config = BertConfig(
         vocab_size=len(tokens),
-        hidden_size=16,
+        hidden_size=width,
         num_hidden_layers=2,
         num_attention_heads=2,
-        intermediate_size=32,
+        intermediate_size=4 * width,
         max_position_embeddings=POSITIONS,
         initializer_range=0.5,
     )

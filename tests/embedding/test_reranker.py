@@ -2,6 +2,8 @@
 
 import math
 import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,39 @@ def test_a_score_follows_from_the_question_and_its_own_text_alone_to_the_bit(mad
     assert [[score] for score in together or ()] == alone
     assert list(reranker.scores(QUESTION, TEXTS[::-1]) or ())[::-1] == together
     assert scored(made, *TEXTS, question="Where is the key?") != together
+
+
+def test_a_score_follows_from_nothing_that_others_set_in_torch_and_leaves_it_so(
+    tmp_path: Path,
+) -> None:
+    # Wide enough that threads would share the work, and with it the sums.
+    reranker = CrossEncoderReranker(make_cross_encoder(tmp_path / "wide", width=256))
+    texts = ["the tide is out " * times for times in range(1, 7)]
+    before = torch.get_num_threads()
+    try:
+        scores = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            scores.append(reranker.scores(QUESTION, texts))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert scores == scores[:1] * 3
+
+
+def test_threads_may_share_it(made: Path) -> None:
+    reranker = CrossEncoderReranker(made)
+    # Now a text that must be cut, now one that need not be.
+    texts = [sign * times for times in range(1, 100) for sign in ("the tide is out ", "a ")]
+    alone = [reranker.scores(QUESTION, [text]) for text in texts]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda text: reranker.scores(QUESTION, [text]), texts))
+    finally:
+        sys.setswitchinterval(before)
+    assert together == alone
 
 
 def test_a_text_longer_than_the_window_counts_by_its_best_part(made: Path) -> None:

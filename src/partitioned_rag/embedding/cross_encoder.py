@@ -9,7 +9,8 @@ cut what is too long, and take a text that looks like the link of a picture for 
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -20,12 +21,14 @@ from partitioned_rag.embedding.encoder import LOADING_ERRORS, without_progress_b
 from partitioned_rag.errors import EmbedderError
 
 _PROBE = ("Where is the key?", "It hangs behind the barrel, beside the door.")
+# Of a question with a text: more than is quoted, and what it costs grows with the square.
+MOST_TOKENS = 2_048
 # Of two ways to the same number, with and without padding.
 _TOLERANCE = 1e-3
 
 
 class PairScorer:
-    """Runs one cross-encoder on the processor, in float32. Threads may share it."""
+    """Runs one cross-encoder on the processor, in float32. Threads that share it take turns."""
 
     def __init__(self, folder: Path) -> None:
         """Load the model from a folder, and from nowhere else.
@@ -65,8 +68,9 @@ class PairScorer:
         positions = getattr(network.config, "max_position_embeddings", None)
         # Some models number positions from 2 on, behind the one of the padding.
         lengths = (self._model.max_seq_length, positions and positions - 2)
-        self._max_tokens = min(length for length in lengths if length)
-        self._tokenizing = threading.Lock()
+        self._max_tokens = min(MOST_TOKENS, *(length for length in lengths if length))
+        # A tokenizer keeps how it cut last, and how many threads compute is set for all.
+        self._turn = threading.Lock()
         self._check_against_the_library()
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float] | None:
@@ -77,25 +81,25 @@ class PairScorer:
             if the question takes more than half of the window.
         """
         half = self._max_tokens // 2
-        with self._tokenizing:
+        with self._turn:
             ids = self._model.tokenizer(
                 question, add_special_tokens=False, truncation=True, max_length=half + 1
             )["input_ids"]
-        if len(ids) > half:
-            return None
-        return [_sigmoid(max(self._outputs(question, text))) for text in texts]
+            if len(ids) > half:
+                return None
+            with _one_thread():
+                return [_sigmoid(max(self._outputs(question, text))) for text in texts]
 
     def _outputs(self, question: str, text: str) -> list[float]:
         """Give what the model says of each part of a text that fits beside the question."""
-        with self._tokenizing:  # a tokenizer keeps how it cuts, so threads would disturb each other
-            rows = self._model.tokenizer(
-                question,
-                text,
-                truncation="only_second",
-                max_length=self._max_tokens,
-                stride=self._max_tokens // 8,
-                return_overflowing_tokens=True,
-            )
+        rows = self._model.tokenizer(
+            question,
+            text,
+            truncation="only_second",
+            max_length=self._max_tokens,
+            stride=self._max_tokens // 8,
+            return_overflowing_tokens=True,
+        )
         given = [name for name in self._model.tokenizer.model_input_names if name in rows]
         outputs = []
         for row in range(len(rows["input_ids"])):
@@ -120,6 +124,21 @@ class PairScorer:
             where=str(self._folder),
             fix="choose a cross-encoder that was trained to rank, or go without",
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have torch compute in this thread alone.
+
+    The last bits of a score follow from how many share the work, and a single text is too little
+    to share: beside other programs it takes several times as long with two threads as with one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _names_of_weights(folder: Path) -> set[str]:
