@@ -109,8 +109,8 @@ def ask_everyone(views: dict[str, View]) -> None:
             paragraph(f"and in {listed(sorted(others))}", indent=15)
         say()
     paragraph(
-        "The number says how close a piece of text is to the question; 1 would be the same. Two who"
-        " ask together get what each of them may read. Nothing is filtered out of a common pile:"
+        "The number says how well a piece of text answers, by its words and its meaning, at most 1."
+        " Two who ask together get what each of them may read. Nothing is filtered out of a common pile:"
         " there is no common pile."
     )
 
@@ -191,12 +191,13 @@ def verdict(found: int) -> str:
 
 
 def change_a_mind(folder: Path, view: View) -> None:
-    """Delete a file and ask again."""
-    station("The folder is the truth", f"rm {PIP}/notes.md")
-    notes = f"{PIP}/notes.md"
-    before = sum(hit.source == notes for hit in view.search(QUESTION))
-    (folder / notes).unlink()
-    after = sum(hit.source == notes for hit in view.search(QUESTION))
+    """Delete the file that answers best, and ask again."""
+    hits = view.search(QUESTION)
+    best = hits[0].source
+    station("The folder is the truth", f"rm {best}")
+    before = sum(hit.source == best for hit in hits)
+    (folder / best).unlink()
+    after = sum(hit.source == best for hit in view.search(QUESTION))
     paragraph(
         f"Hits from that file among Pip's first ten: {before} before it was deleted, {after} in"
         " the very next search. No command in between."

@@ -143,8 +143,10 @@ def test_the_demo_gives_four_askers_their_own_answers_and_fits_a_terminal(
     shown = capsys.readouterr().out
     assert shown.count(" 0 ok") == 6
     assert len(re.findall(r"\d,\d{3} LEAK", shown)) == 2  # in one pile of it all, and only there
-    for source in ("public/schedule.txt", "15550100123/chat.log", "friend/notes.md"):
+    for source in ("public/schedule.txt", "15550100123/chat.log", "$ rm friend/chat.log"):
         assert source in shown
+    told = " ".join(shown.split())
+    assert re.search(r"first ten: [1-9]\d* before it was deleted, 0 in the very next search", told)
     assert len(re.findall(r"You said: Are you free on Sunday\?", shown)) == 4
     assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert sorted(OMBOX.rglob("*")) == before
