@@ -110,8 +110,8 @@ def ask_everyone(views: dict[str, View]) -> None:
         say()
     paragraph(
         "The number says how well a piece of text answers, by its words and its meaning, at most 1."
-        " Two who ask together get what each of them may read. Nothing is filtered out of a common pile:"
-        " there is no common pile."
+        " Two who ask together get what each of them may read. Nothing is filtered out of a common"
+        " pile: there is no common pile."
     )
 
 
