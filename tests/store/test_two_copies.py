@@ -506,3 +506,24 @@ def test_both_copies_agree_to_the_bit(store: Store, folder: Path) -> None:
         nearest = [index.nearest(asked, limit=20) for index in copies]
         assert nearest[0] == nearest[1]
         assert one.checksums() == other.checksums()
+
+
+@pytest.mark.parametrize("many", [1, 5])
+def test_a_handle_notices_what_a_killed_process_did_to_the_array(
+    store: Store, folder: Path, many: int
+) -> None:
+    put(store, "friend/a.txt", ["one", "two"])
+    assert sorted(found(store, "one")) == ["one", "two"]
+    # It wrote a segment, took the first one in if it was no larger, and never came to commit.
+    with array(folder) as other:
+        others = [f"never said {number}" for number in range(many)]
+        other.add([name(text) for text in others], np.stack([vector(text) for text in others]))
+    store.refresh()
+    put(store, "friend/b.txt", ["three", "four", "five"])
+    assert sorted(found(store, "one")) == ["five", "four", "one", "three", "two"]
+    store.close()
+    again = Store(folder, MAKER)
+    assert sorted(found(again, "one")) == ["five", "four", "one", "three", "two"]
+    assert again.note == ""
+    again.close()
+    assert holding(folder, "never said 0") == []

@@ -131,6 +131,17 @@ class ArrayIndex:
         """Give the exact cosines of some vectors with one."""
         return cosines(ids, self.vectors(ids), vector)
 
+    def is_as_on_disk(self) -> bool:
+        """Say whether the segments that are mapped are those in the folder.
+
+        Another process may have written one and have been killed before it could say so.
+        """
+        try:
+            names = {path.name for path in self._folder.iterdir() if path.name[0] != "."}
+        except FileNotFoundError:
+            names = set()
+        return names == {segment.path.name for segment in self._segments}
+
     def close(self) -> None:
         """Let go of files; twice is harmless."""
         # A mapping ends with the last array that lies in it.

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from partitioned_rag.store.array import ArrayIndex
     from partitioned_rag.store.index import VectorIndex
 
 
-def open_array(folder: Path, *, dimensions: int) -> "VectorIndex":
+def open_array(folder: Path, *, dimensions: int) -> "ArrayIndex":
     """Open the vectors of one partition in files of ours; imports numpy and nothing else.
 
     Raises:

@@ -129,7 +129,7 @@ class Store:
                 self.begin_anew(difference)
             return
         meta = _checked(self._catalog.meta())
-        if meta != self._meta:
+        if meta != self._meta or not self._vectors.is_as_on_disk():
             self._vectors.close()
             self._sources = None
             self._meta = meta

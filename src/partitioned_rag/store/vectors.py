@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from partitioned_rag.store.array import ArrayIndex
+
     Rows = npt.NDArray[np.float32]
 
 # A chat of the largest size that is read has 215,000 turns, and to compare them all takes less time
@@ -71,7 +73,7 @@ class PartitionVectors:
         self._array_at_most = array_at_most
         self._array_again_at = array_again_at
         self._answers: VectorIndex | None = None
-        self._array: VectorIndex | None = None
+        self._array: ArrayIndex | None = None
         self._chroma: VectorIndex | None = None
         # What Chroma has not been told of yet; None as long as nobody has compared.
         self._untold: _Untold | None = None
@@ -141,6 +143,10 @@ class PartitionVectors:
         if ids:
             self._opened_chroma().add(ids, vectors)
 
+    def is_as_on_disk(self) -> bool:
+        """Say whether what is open of the array is what is there; opens nothing."""
+        return self._array is None or self._array.is_as_on_disk()
+
     def close(self) -> None:
         """Let go of files and threads; twice is harmless."""
         for index in (self._array, self._chroma):
@@ -158,7 +164,7 @@ class PartitionVectors:
             self._answers = self._open_small(wanted) if is_small else self._open_large(wanted)
         return self._answers
 
-    def _open_small(self, wanted: Mapping[ChunkId, int]) -> VectorIndex:
+    def _open_small(self, wanted: Mapping[ChunkId, int]) -> "ArrayIndex":
         array = open_array(self._array_folder, dimensions=self._dimensions)
         there = array.checksums()
         if there != wanted:
