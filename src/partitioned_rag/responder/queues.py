@@ -62,6 +62,10 @@ class Queues:
         self._counts: dict[str, int] = {}
         self._failed: dict[str, str] = {}
 
+    def awake(self) -> None:
+        """Trust nothing that was seen before a sleep; what is not asked for costs nothing."""
+        self._partitions = None
+
     def prepare(self) -> Path:
         """See that the index is there and is ours: once after each sleep, since it takes a while.
 

@@ -260,7 +260,7 @@ class Responder:
                 rung.append(self._rung.get_nowait())
         except queue.Empty:
             pass
-        self._queues.prepare()  # whatever has happened to the box meanwhile
+        self._queues.awake()
         for done in rung:
             # What was given up on, after a failure or at a stop, is not what is being made now.
             if done is None or self._thinking.get(done.contact) is not done.message:
