@@ -10,17 +10,8 @@ from partitioned_rag.chunking import chunk
 from partitioned_rag.matching.fields import MAX_NEIGHBOUR_CHARS, RECIPE, TURNS_AROUND, entries
 from partitioned_rag.sources import chatlog
 from partitioned_rag.sources.raw import RawFile
-from partitioned_rag.values import Document, Entry, Segment, SegmentKind, Span
-
-
-def words(text: str) -> list[Span]:
-    spans: list[Span] = []
-    start = 0
-    for word in text.split():
-        start = text.index(word, start)
-        spans.append((start, start + len(word)))
-        start += len(word)
-    return spans
+from partitioned_rag.values import Document, Entry, Segment, SegmentKind
+from tests.core.test_chunking import words
 
 
 def of(document: Document) -> list[Entry]:

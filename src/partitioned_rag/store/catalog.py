@@ -276,7 +276,7 @@ class Catalog:
             if entry.chunk.id in had:
                 continue
             chunk = entry.chunk
-            key = staying.pop((chunk.start, chunk.end, chunk.lead, text_hash(chunk.text)), None)
+            key = staying.pop((chunk.start, chunk.end, chunk.lead, chunk.text), None)
             if key is None:
                 self._insert(entry, source_id, vector_crc32[chunk.id])
             else:
@@ -285,10 +285,10 @@ class Catalog:
             self.full_text.remove(key)
             self._db.execute("DELETE FROM chunks WHERE key = ?", (key,))
 
-    def _staying(self, ids: Collection[ChunkId]) -> dict[tuple[int, int, str, bytes], int]:
+    def _staying(self, ids: Collection[ChunkId]) -> dict[tuple[int, int, str, str], int]:
         """Give the rows of chunks by what is quoted of them, in case only their fields differ."""
         rows = self._db.execute(
-            "SELECT start, end, lead, text_sha256, key FROM chunks"
+            "SELECT start, end, lead, text, key FROM chunks"
             " WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
@@ -336,12 +336,11 @@ class Catalog:
     def has_other_words(self, ids: Collection[ChunkId], texts: Iterable[str]) -> bool:
         """Say whether any of some chunks has a text that is not among these."""
         with damage():
-            known = set(map(text_hash, texts)) if ids else set()
             rows = self._db.execute(
-                "SELECT text_sha256 FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
+                "SELECT text FROM chunks WHERE id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(ids)),),
             )
-            return any(row[0] not in known for row in rows)
+            return bool({row[0] for row in rows}.difference(texts))
 
     def restamp(self, reading: Reading) -> None:
         """Note that a source was touched and reads as before; within a `transaction`."""
