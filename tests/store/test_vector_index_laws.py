@@ -1,6 +1,10 @@
 """What every `VectorIndex` must obey; a new one is added to `INDEXES` and inherits all of it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +50,40 @@ rows = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0]), min_size=DIMENSIONS, max
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "vectors"
+
+
+FILL = """
+import sys
+from pathlib import Path
+import numpy as np
+from partitioned_rag.store.array import ArrayIndex
+from partitioned_rag.store.chroma import ChromaIndex
+folder = Path(sys.argv[1])
+count = int(sys.argv[2])
+vectors = np.random.default_rng(1).normal(size=(count, 8)).astype("f4")
+vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+for make in (ArrayIndex, ChromaIndex):
+    index = make(folder / make.__name__, dimensions=8)
+    for start, end in ((0, 2), (2, count)):
+        index.add([f"{row:032x}" for row in range(start, end)], vectors[start:end])
+    index.remove([f"{1:032x}"])
+    index.close()
+"""
+
+
+@pytest.mark.parametrize("count", [3, 1_205])
+def test_nothing_of_memory_that_was_never_set_is_written(folder: Path, count: int) -> None:
+    # The C library fills what it allocates with 0xA5, as a use of it before would have.
+    fill = [sys.executable, "-c", FILL, str(folder), str(count)]
+    subprocess.run(fill, env={**os.environ, "MALLOC_PERTURB_": str(0x5A)}, check=True)
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    assert {"length.bin", "data_level0.bin"} <= {path.name for path in written}
+    assert [path.name for path in written if b"\xa5" * 4 in path.read_bytes()] == []
+    with closing(
+        ChromaIndex(folder / "ChromaIndex", dimensions=DIMENSIONS, exact_up_to=1)
+    ) as graph:
+        kept = graph.vectors([name(0)])[0]
+        assert [found for found, _ in graph.nearest(kept, limit=1)] == [name(0)]
 
 
 @pytest.mark.parametrize("make", INDEXES)

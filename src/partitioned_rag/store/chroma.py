@@ -5,6 +5,7 @@ Ids and vectors alone: Chroma leaves the text of deleted documents in its file, 
 
 import errno
 import os
+import struct
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ GRAPH_OVERSAMPLING = 8
 DELETE_BATCH = 1_000
 # Chroma gives vectors as lists of numbers, ten times the size of an array.
 READ_BATCH = 2_000
+# The header of Chroma's graph: version, offset, room for vectors, vectors, bytes of each.
+HEADER = struct.Struct("=i4Q")
 # What Chroma opens for one collection.
 HANDLES_NEEDED = 11
 REFUSALS = (
@@ -104,7 +107,7 @@ class ChromaIndex:
         if self._matrix is not None:
             self._row_ids = [*self._row_ids, *ids]
             self._matrix = np.concatenate([self._matrix, np.asarray(vectors, dtype=np.float32)])
-        close_to_others(self._folder)
+        self._mend_files()
 
     def remove(self, ids: Collection[ChunkId]) -> None:
         """Drop vectors; unknown ids are passed over."""
@@ -116,7 +119,7 @@ class ChromaIndex:
             kept = [row for row, chunk in enumerate(self._row_ids) if chunk not in ids]
             self._row_ids = [self._row_ids[row] for row in kept]
             self._matrix = self._matrix[kept]
-        close_to_others(self._folder)
+        self._mend_files()
 
     def ids(self) -> frozenset[ChunkId]:
         """List what is kept."""
@@ -204,9 +207,43 @@ class ChromaIndex:
             self._row_ids, self._matrix = ids, matrix
         return self._row_ids, self._matrix
 
+    def _mend_files(self) -> None:
+        # Only where something was written: then no other process has these files in hand.
+        close_to_others(self._folder)
+        for header in self._folder.glob("*/header.bin"):
+            _blank_unset_memory(header)
+
     def _forget_matrix(self) -> None:
         self._matrix = None
         self._row_ids = []
+
+
+def _blank_unset_memory(header: Path) -> None:
+    """Zero what Chroma's graph writes of this process's memory without ever having set it.
+
+    It makes its files with room for 100 vectors, and keeps a length beside each vector that it
+    sets only if it rescales them. Both are written as they were found in memory, where anything
+    may have stood before: the words of a deleted text, or of another partition.
+
+    Args:
+        header: The file that says how many vectors of which size stand in the one beside it.
+    """
+    with header.open("rb") as described:
+        fields = described.read(HEADER.size)
+    if len(fields) < HEADER.size:
+        return  # Chroma will say so itself if it is asked for anything of this graph
+    _version, _offset, _room, count, size = HEADER.unpack(fields)
+    _blank(header.with_name("data_level0.bin"), count * size)
+    _blank(header.with_name("length.bin"), 0)
+
+
+def _blank(path: Path, start: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(start)
+        rest = file.read()
+        if rest.strip(b"\0"):
+            file.seek(start)
+            file.write(bytes(len(rest)))
 
 
 @contextmanager
