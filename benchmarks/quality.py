@@ -63,11 +63,10 @@ Ask = Callable[[str], Sequence[Hit]]
 
 SETTINGS: Mapping[str, Weights] = {
     "as it is": Weights(),
-    "vectors alone": Weights(own=0, around=0, speaker=0, sitting=0),
-    "words alone": Weights(around=0, cosine=0, speaker=0, sitting=0),
+    "vectors alone": Weights(words=0, speaker=0, sitting=0),
+    "words alone": Weights(cosine=0, speaker=0, sitting=0),
     "rank fusion": Weights(),
-    "without what stands around": Weights(around=0),
-    "without the chunk's own words": Weights(own=0),
+    "without words": Weights(words=0),
     "without vectors": Weights(cosine=0),
     "without the speaker": Weights(speaker=0),
     "without the sitting": Weights(sitting=0),
@@ -87,10 +86,10 @@ def setting(name: str) -> Iterator[Weights]:
 
 
 def _fused(matches: Sequence[Match], *, speaker: str, weights: Weights) -> list[Match]:
-    """Reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009) of the same three scores."""
+    """Reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009) of the same two scores."""
     del speaker, weights
     total: dict[str, float] = {}
-    for score in ("own", "around", "cosine"):
+    for score in ("words", "cosine"):
         best = sorted(matches, key=lambda each: (-getattr(each, score), each.source, each.start))
         for rank, each in enumerate(best, start=1):
             total[each.id] = total.get(each.id, 0.0) + 1 / (60 + rank)

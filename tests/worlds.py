@@ -210,24 +210,25 @@ def candidates(
             part=entry.fields.part,
             start=entry.chunk.start,
             speaker=entry.fields.speaker,
-            own=own,
-            around=around,
+            words=words,
             cosine=_cosine(entry.fields.embedded, vector, embedder),
         )
-        for (path, entry), (own, around) in zip(found, having, strict=True)
+        for (path, entry), words in zip(found, having, strict=True)
     ]
     gathered = {
         each.id
-        for kind in ("own", "around", "cosine")
+        for kind in ("words", "cosine")
         for each in every
         if kind == "cosine" or getattr(each, kind) > 0
         if getattr(each, kind) >= _bar([getattr(other, kind) for other in every], weighed)
     }
     best = mixed([each for each in every if each.id in gathered], speaker=asked.speaker)[:quoted]
-    texts = [f"{entry.fields.own} {entry.fields.around}" for _, entry in found]
+    texts = [entry.fields.words for _, entry in found]
     shares = shares_of(asked.words, texts)
     share = {entry.chunk.id: each for (_, entry), each in zip(found, shares, strict=True)}
-    scores = levels([each.cosine for each in best], [share[each.id] for each in best])
+    scores = levels(
+        [each.cosine for each in best], [share[each.id] for each in best], among=max(len(found), 1)
+    )
     at = {entry.chunk.id: number for number, (_, entry) in enumerate(found)}
     return [
         _with_company(found, at[each.id], score) for each, score in zip(best, scores, strict=True)
@@ -239,24 +240,22 @@ def beginning(text: str) -> str:
     return text[:100]
 
 
-def _words(
-    found: Sequence[Entry], words: tuple[str, ...], beside: Sequence[Entry]
-) -> list[tuple[float, float]]:
-    """Ask a full text of these chunks for both scores of each."""
+def _words(found: Sequence[Entry], words: tuple[str, ...], beside: Sequence[Entry]) -> list[float]:
+    """Ask a full text of these chunks for the score of each."""
     db = sqlite3.connect(":memory:")
     try:
         db.execute(
-            "CREATE VIRTUAL TABLE words USING fts5 (own, around,"
-            " tokenize = 'porter unicode61 remove_diacritics 2')"
+            "CREATE VIRTUAL TABLE words"
+            " USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2')"
         )
         db.executemany(
-            "INSERT INTO words VALUES (?, ?)",
-            [(each.fields.own, each.fields.around) for each in (*found, *beside)],
+            "INSERT INTO words VALUES (?)",
+            [(each.fields.words,) for each in (*found, *beside)],
         )
-        ask = "SELECT rowid, -bm25(words, 1, 0), -bm25(words, 1, 1) FROM words WHERE words MATCH ?"
+        ask = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?"
         rows = db.execute(ask, (expression(words),)).fetchall() if words else []
-        scored = {row[0]: (row[1], row[2]) for row in rows}
-        return [scored.get(key, (0.0, 0.0)) for key in range(1, len(found) + 1)]
+        scored = dict(rows)
+        return [scored.get(key, 0.0) for key in range(1, len(found) + 1)]
     finally:
         db.close()
 

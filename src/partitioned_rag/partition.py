@@ -524,12 +524,15 @@ def _candidates(
     quoted: int,
     weights: Weights,
 ) -> list[Candidate]:
-    if not store.counts()[1]:
+    _, among = store.counts()
+    if not among:
         return []  # and no vectors need to be opened to say so
     matches = store.matches(asked, vector, limit=weighed)
     best = mixing.mixed(matches, speaker=asked.speaker, weights=weights)[:quoted]
     scores = mixing.levels(
-        [each.cosine for each in best], store.coverages([each.id for each in best], asked.words)
+        [each.cosine for each in best],
+        store.coverages([each.id for each in best], asked.words),
+        among=among,
     )
     score_of = {each.id: score for each, score in zip(best, scores, strict=True)}
     of_documents = [each.id for each in best if not each.speaker]

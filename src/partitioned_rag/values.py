@@ -215,16 +215,14 @@ class Fields:
 
     Attributes:
         embedded: What the embedder is given.
-        own: What the full text holds of the chunk itself.
-        around: What it holds besides: of a turn its date and its neighbours, of a document's chunk
-            the file's name and the headings above.
+        words: What the full text holds: the chunk, and of a turn its date and its neighbours, of a
+            document's chunk the file's name and the headings above.
         speaker: As in `Segment.speaker`.
         part: Where the sitting, or the section, begins in which the chunk stands.
     """
 
     embedded: str = field(repr=False)
-    own: str = field(repr=False)
-    around: str = field(default="", repr=False)
+    words: str = field(repr=False)
     speaker: str = ""
     part: int = 0
 
@@ -243,8 +241,7 @@ class Match:
 
     Attributes:
         id: Of the chunk.
-        own: BM25 of the chunk itself, at least 0; higher is better.
-        around: BM25 of the chunk together with what stands around it.
+        words: BM25 of the chunk with what stands around it, at least 0; higher is better.
         cosine: Of its vector with the question's, in [-1, 1].
         speaker: As in `Fields.speaker`.
         part: As in `Fields.part`.
@@ -255,8 +252,7 @@ class Match:
     part: int
     start: int
     speaker: str
-    own: float
-    around: float
+    words: float
     cosine: float
 
 
@@ -268,15 +264,13 @@ class Weights:
     them is worth is measured in `docs/benchmarks.md`.
 
     Attributes:
-        own: Of the words in a chunk.
-        around: Of the words in it and around it.
+        words: Of the words in a chunk and around it.
         cosine: Of its vector.
         speaker: Of being said by the one who is asked for.
         sitting: Of the best chunks of the same sitting or section.
     """
 
-    own: float = 1.0
-    around: float = 1.0
+    words: float = 1.0
     cosine: float = 2.0
     speaker: float = 1.0
     sitting: float = 0.5
@@ -287,7 +281,7 @@ class Weights:
         Raises:
             ValueError: A weight is negative, infinite or not a number.
         """
-        for weight in (self.own, self.around, self.cosine, self.speaker, self.sitting):
+        for weight in (self.words, self.cosine, self.speaker, self.sitting):
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"a weight must be a number from 0 on, not {weight}")
 

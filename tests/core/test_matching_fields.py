@@ -41,35 +41,39 @@ def document(*parts: tuple[SegmentKind, str], path: str = "friend/tea_list.md") 
 def test_a_turn_is_found_by_its_words_its_day_and_its_neighbours() -> None:
     found = of(chat("zero", "one", "two", "three", "four", "five"))
     third = found[3].fields
-    assert (third.own, third.embedded, third.speaker) == ("three", "me: three", "me")
-    assert third.around == "1 March 2026 one two four five"
-    assert found[0].fields.around == "1 March 2026 one two"
+    assert (third.embedded, third.speaker) == ("me: three", "me")
+    assert third.words == "three 1 March 2026 one two four five"
+    assert found[0].fields.words == "zero 1 March 2026 one two"
     assert {each.fields.part for each in found} == {0}
     assert found[3].chunk.text == "[2026-03-01 00:00:03] me: three"
 
 
 def test_nothing_of_another_sitting_stands_around_a_turn() -> None:
     found = of(chat("zero", "one", "two", hours=3))
-    assert [each.fields.around for each in found] == ["1 March 2026"] * 3
+    assert [each.fields.words for each in found] == [
+        f"{said} 1 March 2026" for said in ("zero", "one", "two")
+    ]
     assert [each.fields.part for each in found] == [each.chunk.start for each in found]
 
 
 def test_the_day_that_is_meant_stands_around_a_turn() -> None:
     (found,) = of(chat("we met yesterday"))
-    assert found.fields.around == "1 March 2026 28 February 2026"
-    assert "28 February" not in found.chunk.text + found.fields.own + found.fields.embedded
+    assert found.fields.words == "we met yesterday 1 March 2026 28 February 2026"
+    assert "28 February" not in found.chunk.text + found.fields.embedded
 
 
 def test_a_long_neighbour_is_not_stored_whole() -> None:
     found = of(chat("x" * 10_000, "short"))
-    assert len(found[-1].fields.around) <= len("1 March 2026 ") + MAX_NEIGHBOUR_CHARS
+    assert len(found[-1].fields.words) <= len("short 1 March 2026 ") + MAX_NEIGHBOUR_CHARS
 
 
 def test_a_long_turn_has_parts_and_only_the_first_is_somebodys_words() -> None:
     long = " ".join(f"word{number}" for number in range(200))
     found = of(chat(long, "short"))
     assert len(found) > 2
-    assert " ".join(each.fields.own for each in found[:-1]) == long
+    parts = [each.fields.embedded.removeprefix("them: ") for each in found[:-1]]
+    assert " ".join(parts) == long
+    assert all(each.fields.words.startswith(part) for each, part in zip(found, parts, strict=False))
     assert [each.fields.embedded.startswith("them: ") for each in found[:3]] == [True, False, False]
 
 
@@ -83,9 +87,10 @@ def test_a_chunk_of_a_document_is_found_by_file_and_headings() -> None:
             (SegmentKind.PARAGRAPH, long),
         )
     )
-    assert found[0].fields.around == "tea list md"
-    assert found[-1].fields.around == "tea list md Teas of the house Green ones"
-    assert found[0].fields.own == found[0].fields.embedded == found[0].chunk.text
+    assert found[0].fields.words == f"{found[0].chunk.text} tea list md"
+    told = "tea list md Teas of the house Green ones"
+    assert found[-1].fields.words == f"{found[-1].chunk.text} {told}"
+    assert found[0].fields.embedded == found[0].chunk.text
     assert found[-1].fields.part > found[0].fields.part == 0
 
 
@@ -110,4 +115,4 @@ def test_the_recipe_changes_with_the_fields() -> None:
     found = of(chat("zero yesterday", "one 東京", "two", hours=1))
     found += of(document((SegmentKind.HEADING, "Teas"), (SegmentKind.PARAGRAPH, "green")))
     digest = sha256("".join(each.chunk.id for each in found).encode()).hexdigest()
-    assert (RECIPE, digest[:16]) == ("fields-2", "a16aedb69a425e83")
+    assert (RECIPE, digest[:16]) == ("fields-3", "02231dd2f0001579")

@@ -12,7 +12,7 @@ Vectors = npt.NDArray[np.float32]
 
 def entry(chunk_id: str, text: str, *, start: int = 0) -> Entry:
     chunk = Chunk(id=ChunkId(chunk_id), start=start, end=start + len(text), text=text)
-    return Entry(chunk=chunk, fields=Fields(embedded=text, own=text))
+    return Entry(chunk=chunk, fields=Fields(embedded=text, words=text))
 
 
 def nearest(store: Store, vector: Vectors, *, limit: int) -> list[Candidate]:

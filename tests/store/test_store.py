@@ -142,7 +142,7 @@ def test_what_words_find_has_the_cosine_that_vectors_give_it(store: Store) -> No
     matches = store.matches(Asked(embedded="", words=("three",)), question, limit=1)
     found = {hit.text: hit.score for hit in store.candidates({m.id: m.cosine for m in matches})}
     assert found == {"two": cosine["two"], "three": cosine["three"]}
-    assert {match.own > 0 for match in matches} == {True, False}
+    assert {match.words > 0 for match in matches} == {True, False}
 
 
 def test_a_word_of_thousands_of_chunks_is_passed_over_beside_a_rarer_one(store: Store) -> None:
@@ -152,7 +152,7 @@ def test_a_word_of_thousands_of_chunks_is_passed_over_beside_a_rarer_one(store: 
 
     def found(*words: str) -> set[str]:
         matches = store.matches(Asked(embedded="", words=words), axis(0), limit=1)
-        return {str(match.id) for match in matches if match.own > 0}
+        return {str(match.id) for match in matches if match.words > 0}
 
     assert found("common", "word7") == {"00007"}
     assert found("common") == set()
@@ -262,7 +262,7 @@ def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(
 def test_a_summary_outlives_a_change_around_its_chunks_and_no_change_in_them(store: Store) -> None:
     def write(*around: str) -> None:
         entries = [
-            replace(each, fields=replace(each.fields, around=beside))
+            replace(each, fields=replace(each.fields, words=f"{each.fields.words} {beside}"))
             for each, beside in zip(chunks("friend/a.txt", ["one", "two"]), around, strict=True)
         ]
         named = [
@@ -281,7 +281,7 @@ def test_a_summary_outlives_a_change_around_its_chunks_and_no_change_in_them(sto
     write("before", "after")
     assert store.summaries(PartitionId("friend")) == [told]
     assert sorted(store.chunk_ids(["friend/a.txt"])) != ids
-    assert store.matches(Asked(embedded="", words=("after",)), axis(0), limit=1)[0].around > 0
+    assert store.matches(Asked(embedded="", words=("after",)), axis(0), limit=1)[0].words > 0
     put(store, "friend/a.txt", ["one", "other"])
     assert store.summaries(PartitionId("friend")) == []
 

@@ -32,7 +32,7 @@ SETTINGS: Final = (
     Setting(name="prompt", search=lambda view, question: view.search(question, k=PROMPT_HITS)),
     Setting(name="search", search=lambda view, question: view.search(question)),
     Setting(name="words", search=_weighed(Weights(cosine=0, speaker=0, sitting=0))),
-    Setting(name="vectors", search=_weighed(Weights(own=0, around=0, speaker=0, sitting=0))),
+    Setting(name="vectors", search=_weighed(Weights(words=0, speaker=0, sitting=0))),
 )
 """As a prompt is filled, which is what counts; as `prag search` searches if not told more; and as a
 prompt would be filled by words alone, or by vectors alone."""

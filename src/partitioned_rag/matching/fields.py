@@ -15,7 +15,7 @@ from partitioned_rag.matching.dates import dates_in_words, in_words, meant
 from partitioned_rag.matching.words import searchable
 from partitioned_rag.values import Chunk, ChunkId, Document, Entry, Fields, Segment, SegmentKind
 
-RECIPE: Final = "fields-2"
+RECIPE: Final = "fields-3"
 """Changes whenever the same chunks would be found by something else."""
 
 TURNS_AROUND: Final = 2
@@ -85,8 +85,7 @@ class _Document:
         around = [self._days[turn.day], *meant(own, turn.day), *beside]
         return Fields(
             embedded=f"{turn.speaker}: {own}" if is_its_beginning else chunk.text,
-            own=searchable(own),
-            around=searchable(" ".join(filter(None, around))),
+            words=searchable(" ".join(filter(None, [own, *around]))),
             speaker=turn.speaker,
             part=part,
         )
@@ -104,8 +103,7 @@ class _Document:
                     telling.append(self._text[heading.start : end])
         return Fields(
             embedded=chunk.text,
-            own=searchable(chunk.text),
-            around=searchable(" ".join(filter(None, telling))),
+            words=searchable(" ".join(filter(None, [chunk.text, *telling]))),
             part=part,
         )
 
@@ -119,8 +117,8 @@ def _group_starts(segments: Sequence[Segment]) -> dict[int, int]:
 
 def _entry(chunk: Chunk, fields: Fields) -> Entry:
     # Lengths first, as in the id of the chunk itself: no two sets of fields are written alike.
-    sizes = (len(fields.embedded), len(fields.own), len(fields.around), fields.part)
-    written = f"{chunk.id}:{sizes}:{fields.speaker}:{fields.embedded}{fields.own}{fields.around}"
+    sizes = (len(fields.embedded), len(fields.words), fields.part)
+    written = f"{chunk.id}:{sizes}:{fields.speaker}:{fields.embedded}{fields.words}"
     digest = sha256(written.encode("utf-8", "surrogatepass")).hexdigest()
     return Entry(
         chunk=Chunk(

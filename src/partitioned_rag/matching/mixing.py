@@ -16,6 +16,9 @@ AS_MEASURED: Final = Weights()
 
 BEST_OF_SITTING: Final = 3
 
+NOISE: Final = 0.05
+"""How far the levels of chunks that do not answer lie apart: their standard deviation."""
+
 
 def mixed(matches: Sequence[Match], *, speaker: str, weights: Weights = AS_MEASURED) -> list[Match]:
     """Put the chunks of one partition into the order in which they answer a question.
@@ -32,8 +35,7 @@ def mixed(matches: Sequence[Match], *, speaker: str, weights: Weights = AS_MEASU
     scores = [
         math.fsum(parts)
         for parts in zip(
-            _weighed(weights.own, [each.own for each in matches]),
-            _weighed(weights.around, [each.around for each in matches]),
+            _weighed(weights.words, [each.words for each in matches]),
             _weighed(weights.cosine, [each.cosine for each in matches]),
             [weights.speaker * (bool(speaker) and each.speaker == speaker) for each in matches],
             strict=True,
@@ -56,24 +58,33 @@ def mixed(matches: Sequence[Match], *, speaker: str, weights: Weights = AS_MEASU
     return [each for _, _, each in order]
 
 
-def levels(cosines: Sequence[float], coverages: Sequence[float]) -> list[float]:
+def levels(cosines: Sequence[float], coverages: Sequence[float], *, among: int) -> list[float]:
     """Say where chunks of one partition stand among those of others, keeping their own order.
 
     Which chunk is better is told best by its partition's own statistics; how good the best, the
     second and the third of a partition are is told by what does not depend on a partition at all:
     cosine, and the share of the question's words that is there. So the highest such value goes to
-    the first, the next to the second. A large partition has no more to say in it than a small one.
+    the first, the next to the second.
+
+    Of many chunks that do not answer, the best looks better than of few. What is expected of it,
+    sqrt(2 ln n) standard deviations (Leadbetter, Lindgren and Rootzén, Extremes and Related
+    Properties of Random Sequences and Processes, 1983, section 1.7), is taken off, so a large
+    partition has no more to say than a small one.
 
     Args:
         cosines: In the order of `mixed`.
         coverages: Of the same chunks: the share of the question's words, in [0, 1].
+        among: How many chunks their partition has, at least 1.
 
     Returns:
-        Never rising; at most 1, for all of the words and the question's very vector.
+        Never rising; at most 1, for all of the words and the question's very vector in a partition
+        of one chunk.
     """
+    chance = NOISE * math.sqrt(2 * math.log(among))
     # Two parts of cosine and one of words: the cosine of the right chunk is seldom above a half.
     worth = [
-        (2 * cosine + coverage) / 3 for cosine, coverage in zip(cosines, coverages, strict=True)
+        (2 * cosine + coverage) / 3 - chance
+        for cosine, coverage in zip(cosines, coverages, strict=True)
     ]
     return sorted(worth, reverse=True)
 

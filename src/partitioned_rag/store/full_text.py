@@ -17,7 +17,7 @@ SCHEMA: Final = """
 -- What is found of a chunk, by its key. No trigger keeps it in step with the chunks: an untrusted
 -- schema may not write to a virtual table.
 CREATE VIRTUAL TABLE words USING fts5 (
-    own, around, tokenize = 'porter unicode61 remove_diacritics 2'
+    text, tokenize = 'porter unicode61 remove_diacritics 2'
 );
 """
 
@@ -35,15 +35,15 @@ class FullText:
     def add(self, key: int, fields: Fields) -> None:
         """Take in what a chunk is found by."""
         self._db.execute(
-            "INSERT INTO words (rowid, own, around) VALUES (?, ?, ?)",
-            (key, fields.own, fields.around),
+            "INSERT INTO words (rowid, text) VALUES (?, ?)",
+            (key, fields.words),
         )
 
     def replace(self, key: int, fields: Fields) -> None:
         """Let a chunk be found by something else."""
         self._db.execute(
-            "UPDATE words SET own = ?, around = ? WHERE rowid = ?",
-            (fields.own, fields.around, key),
+            "UPDATE words SET text = ? WHERE rowid = ?",
+            (fields.words, key),
         )
 
     def remove(self, key: int) -> None:
@@ -65,7 +65,7 @@ class FullText:
         """
         self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
 
-    def scores(self, words: Sequence[str]) -> list[tuple[int, float, float]]:
+    def scores(self, words: Sequence[str]) -> dict[int, float]:
         """Find the chunks in which, or around which, any of some words stands.
 
         A word in `COMMON_FROM` chunks or more is passed over beside a rarer one. Where all are so
@@ -75,9 +75,7 @@ class FullText:
             words: As `matching.words.words_of` lists them.
 
         Returns:
-            Keys with BM25 by the words of the chunk alone, and by those of the chunk and what is
-            around it; at least 0, higher where they match better. FTS5 takes the length of both
-            columns, and how many rows have a word in any of them, for both scores.
+            Keys with their BM25: at least 0, higher where they match better.
         """
         with damage():
             counts = {word: self._count(expression([word])) for word in words}
@@ -85,13 +83,12 @@ class FullText:
             rarer = [word for word in there if counts[word] < COMMON_FROM]
             asked = expression(rarer) if rarer else expression(there, every=True)
             if not there or (not rarer and self._count(asked) == COMMON_FROM):
-                return []
-            rows = self._db.execute(
-                "SELECT rowid, -bm25(words, 1, 0), -bm25(words, 1, 1) FROM words"
-                " WHERE words MATCH ?",
-                (asked,),
+                return {}
+            return dict(
+                self._db.execute(
+                    "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?", (asked,)
+                )
             )
-            return [(row[0], row[1], row[2]) for row in rows]
 
     def _count(self, asked: str) -> int:
         """Count in how many chunks it is, up to `COMMON_FROM`."""
@@ -105,8 +102,8 @@ class FullText:
         """Give all that some chunks are found by."""
         with damage():
             rows = self._db.execute(
-                "SELECT chunks.id, own, around FROM chunks JOIN words ON words.rowid = chunks.key"
+                "SELECT chunks.id, words.text FROM chunks JOIN words ON words.rowid = chunks.key"
                 " WHERE chunks.id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(ids)),),
             )
-            return {ChunkId(row[0]): f"{row[1]} {row[2]}" for row in rows}
+            return {ChunkId(row[0]): row[1] for row in rows}

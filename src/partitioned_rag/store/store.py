@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 CATALOG = "catalog.sqlite3"
 ARRAY = "array"
-FORMAT = "5"
+FORMAT = "6"
 # Chroma keeps deleted vectors in its file; past this many it is written anew without them.
 ERASED_AT_MOST = 2_000
 # By so many vectors Chroma's copy may be behind: to open it for each line of a chat would take
@@ -48,7 +48,6 @@ ERASED_AT_MOST = 2_000
 BEHIND_AT_MOST = 64
 # Where Chroma has nothing yet, the first vector that is added takes it beyond that.
 NO_COPY = str(BEHIND_AT_MOST)
-NONE = (0.0, 0.0)
 NUMBERS = ("dimensions", "generation", "revision", "erased", "behind")
 
 
@@ -218,22 +217,15 @@ class Store:
         Args:
             asked: The question.
             vector: Of what of it was embedded.
-            limit: So many of the best are gathered by the words of a chunk, by those around it and
-                by its vector, with all that tie with the last of them.
+            limit: So many of the best are gathered by words and by vector, with all that tie with
+                the last of them.
 
         Raises:
             DamagedError: Catalog and vectors contradict each other.
         """
         cosines = dict(self._vectors.nearest(vector, limit=limit))
-        lexical = {
-            key: (own, around) for key, own, around in self._catalog.full_text.scores(asked.words)
-        }
-        keys = {
-            key
-            for leg in range(2)
-            for key in _best({key: scores[leg] for key, scores in lexical.items()}, limit)
-            if lexical[key][leg] > 0
-        }
+        lexical = self._catalog.full_text.scores(asked.words)
+        keys = {key for key in _best(lexical, limit) if lexical[key] > 0}
         places = self._catalog.places(keys=keys, ids=cosines.keys())
         there = {place[1] for place in places}
         if cosines.keys() - there or keys - {place[0] for place in places}:
@@ -246,8 +238,7 @@ class Store:
                 part=part,
                 start=start,
                 speaker=speaker,
-                own=lexical.get(key, NONE)[0],
-                around=lexical.get(key, NONE)[1],
+                words=lexical.get(key, 0.0),
                 cosine=cosines[chunk_id],
             )
             for key, chunk_id, source, part, start, speaker in places
