@@ -16,8 +16,9 @@ AS_MEASURED: Final = Weights()
 
 BEST_OF_SITTING: Final = 3
 
-NOISE: Final = 0.05
-"""How far the levels of chunks that do not answer lie apart: their standard deviation."""
+NOISE: Final = 0.06
+"""The standard deviation of levels of chunks that do not answer: 0.053 to 0.066, for half of 120
+questions put to chats in which nothing answers them."""
 
 
 def mixed(matches: Sequence[Match], *, speaker: str, weights: Weights = AS_MEASURED) -> list[Match]:
