@@ -124,7 +124,7 @@ LONG = "日本" * 90 + "x" * 300 + " wörd" * 70 + "\x1b" * 40 + "\n" + "y" * 50
 def test_no_output_is_wider_than_the_terminal_or_drives_it(text: str, name: str) -> None:
     skip = Skip(source=f"public/{name}", reason=SkipReason.CORRUPT, detail=text)
     shown = [
-        render.hits([a_hit(text, source=f"public/{name}")], width=WIDTH),
+        render.hits([a_hit(text, source=f"public/{name}")], question=name, width=WIDTH),
         receipt.prompt(
             a_prompt(
                 text,
@@ -288,14 +288,29 @@ def test_what_was_summarised_and_what_could_not_be_is_said() -> None:
 
 
 def test_a_hit_shows_where_it_stands() -> None:
-    shown = render.hits([a_hit("open at ten", page=7)], width=WIDTH)
+    shown = render.hits([a_hit("open at ten", page=7)], question="ten?", width=WIDTH)
     assert shown == " 1  0.500  public/a.txt:3-14 (page 7)\n    open at ten\n"
 
 
-def test_a_long_hit_is_cut_visibly_and_a_short_one_is_not() -> None:
-    lines = [f"line {at}" for at in range(render.LINES_OF_A_HIT + 1)]
-    assert render.hits([a_hit("\n".join(lines))], width=WIDTH).endswith("line 3 …\n")
-    assert "…" not in render.hits([a_hit("\n".join(lines[:-1]))], width=WIDTH)
+def test_of_a_long_hit_the_telling_lines_are_shown_and_each_cut_is_visible() -> None:
+    lines = [f"line {word}" for word in "one two three four five six seven".split()]
+
+    def shown(question: str, count: int) -> list[str]:
+        hit = a_hit("\n".join(lines[:count]))
+        return render.hits([hit], question=question, width=WIDTH).splitlines()[1:]
+
+    assert shown("three", 4) == [f"    {line}" for line in lines[:4]]
+    beginning = ["    line one", "    line two", "    line three", "    line four …"]
+    assert shown("nothing of it", 7) == beginning
+    assert shown("one", 7) == beginning
+    assert shown("six five", 7) == [
+        "    … line three",
+        "    line four",
+        "    line five",
+        "    line six …",
+    ]
+    assert shown("seven", 7)[-1] == "    line seven"
+    assert shown("five", 7)[0] == "    … line three"
 
 
 def test_a_size_is_said_in_its_unit() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from partitioned_rag.matching.words import telling_from
 from partitioned_rag.values import (
     BoxStatus,
     Finding,
@@ -346,22 +347,25 @@ def finding(found: Finding, *, width: int) -> str:
 # ---------------------------------------------------------------- search
 
 
-def hits(found: Sequence[Hit], *, width: int) -> str:
-    """List hits, best first: rank, score, where it stands, and the first lines of what it says."""
+def hits(found: Sequence[Hit], *, question: str, width: int) -> str:
+    """List hits, best first: rank, score, where it stands, and the lines that tell most of it."""
     lines: list[str] = []
     for hit in found:
         page = f" (page {hit.page})" if hit.page is not None else ""
         place = f"{hit.source}:{hit.start}-{hit.end}{page}"
         lines += hung(place, width=width, lead=f"{hit.rank:>2}  {hit.score:.3f}  ")
-        lines += _excerpt(hit.text, width=width - len(MARGIN))
+        lines += _excerpt(hit.text, question=question, width=width - len(MARGIN))
         lines.append("")
     return "".join(line + "\n" for line in lines[:-1])
 
 
-def _excerpt(text: str, *, width: int) -> list[str]:
+def _excerpt(text: str, *, question: str, width: int) -> list[str]:
     lines = [line for line in block(text.strip(), width=width - 2) if line.strip()]
-    shown = [MARGIN + line for line in lines[:LINES_OF_A_HIT]]
-    if len(lines) > LINES_OF_A_HIT:
+    start = telling_from(question, lines, length=LINES_OF_A_HIT)
+    shown = [MARGIN + line for line in lines[start : start + LINES_OF_A_HIT]]
+    if start:
+        shown[0] = f"{MARGIN}{MARGIN}… {shown[0].lstrip()}"
+    if start + LINES_OF_A_HIT < len(lines):
         shown[-1] += " …"
     return shown
 

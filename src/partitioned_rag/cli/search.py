@@ -36,7 +36,8 @@ def search(
 
     Shows the best spans of what the audience may read, by words and by
     meaning: rank, score (at most 1), where it stands (source:start-end, in
-    characters) and its first lines. Files that changed are read again first.
+    characters) and the lines with most of the question's words. Files that
+    changed are read again first.
     A question that begins with a dash goes behind --.
 
     \b
@@ -51,6 +52,6 @@ def search(
         shape = shapes.search(question, view.audience, view.partitions, hits)
         terminal.emit(shapes.encode(shape))
     elif hits:
-        terminal.emit(render.hits(hits, width=terminal.width_cells()))
+        terminal.emit(render.hits(hits, question=question, width=terminal.width_cells()))
     else:
         terminal.note("nothing found")

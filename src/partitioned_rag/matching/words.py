@@ -9,7 +9,7 @@ far more than a character alone.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 MOST_WORDS: Final = 48
@@ -115,6 +115,31 @@ def shares_of(words: Sequence[str], texts: Iterable[str]) -> list[float]:
         said = f" {' '.join(_BETWEEN_WORDS.sub(' ', folded(text)).split())}"
         shares.append(sum(each in said for each in begun) / max(1, len(begun)))
     return shares
+
+
+def telling_from(question: str, lines: Sequence[str], *, length: int) -> int:
+    """Say where in a text to begin, if only some lines of it are shown.
+
+    Args:
+        question: What the text was found by.
+        lines: Of the text.
+        length: How many of them are shown, at least 1.
+
+    Returns:
+        The first line of that many which have most of the question's words; those words are in the
+        middle of them, if not at the beginning of the text.
+
+    >>> telling_from("open on sunday?", ["Hours", "Monday 10-18", "Sunday 12-15"], length=1)
+    2
+    """
+    starts = range(max(1, len(lines) - length + 1))
+    shown = [searchable(" ".join(lines[start : start + length])) for start in starts]
+    shares = shares_of(words_of(question), shown)
+    best = shares.index(max(shares))
+    if best == 0:
+        return 0
+    alike = takewhile(lambda share: share == shares[best], shares[best:])
+    return best + (len(list(alike)) - 1) // 2
 
 
 def _apart(sign: re.Match[str]) -> str:
