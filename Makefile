@@ -35,6 +35,7 @@ types: $(VENV)/installed-dev  ## the type checker, strictly
 bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/embedding.py
+	$(BIN)/python benchmarks/bf16.py
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/deletion.py
 	$(BIN)/python benchmarks/noninterference.py

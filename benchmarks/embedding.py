@@ -1,5 +1,7 @@
 """What the default embedder gains over the same weights in torch, and what it loses: nothing.
 
+In fp32, wherever it runs; `bf16.py` asks about the other precision.
+
 Needs the texts of shared/data beside the repository.
 Run it alone on the machine: `python benchmarks/embedding.py` (about three minutes on two cores).
 """
@@ -23,7 +25,8 @@ from ratio import compared, save
 
 from partitioned_rag import Embedder
 from partitioned_rag.chunking import chunk
-from partitioned_rag.embedding.minilm import packaged_folder
+from partitioned_rag.embedding.minilm import minilm, packaged_folder
+from partitioned_rag.embedding.precision import FP32
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.values import Document
 
@@ -90,20 +93,26 @@ def in_bulk(ours: Embedder, torch: Embedder, answers: dict[str, object]) -> None
     answers["bulk"] = {"question": f"{question}, sorted and in batches."} | compared(walls)
     question = "Chunks a second of the processor's time, against the same."
     answers["bulk processor"] = {"question": question} | compared(processors)
-    quality(*map(np.concatenate, zip(*vectors, strict=True)), ours, torch, answers)
+    quality(*map(np.concatenate, zip(*vectors, strict=True)), ours, torch, answers, name="torch")
 
 
 def quality(
-    a: Vectors, b: Vectors, ours: Embedder, torch: Embedder, answers: dict[str, object]
+    a: Vectors,
+    b: Vectors,
+    ours: Embedder,
+    other: Embedder,
+    answers: dict[str, object],
+    *,
+    name: str,
 ) -> None:
     """Say how far vectors are apart, and how many of the nearest ten are the same."""
     answers["texts"] = len(a)
     answers["largest difference in any number of a vector"] = f"{np.abs(a - b).max():.1e}"
-    answers["smallest cosine to torch"] = f"{(a * b).sum(axis=1, dtype=np.float64).min():.7f}"
+    answers[f"smallest cosine to {name}"] = f"{(a * b).sum(axis=1, dtype=np.float64).min():.7f}"
     asked = questions()
     same = 0
     for text in asked:
-        scores = (a @ ours.embed_question(text), b @ torch.embed_question(text))
+        scores = (a @ ours.embed_question(text), b @ other.embed_question(text))
         first, second = (set(np.argsort(-each, kind="stable")[:NEAREST]) for each in scores)
         same += len(first & second)
     answers["questions"] = len(asked)
@@ -149,7 +158,7 @@ def main() -> None:
     answers: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         cold(Path(folder), answers)
-    in_bulk(open_embedder(DEFAULT_EMBEDDER), open_embedder(str(packaged_folder())), answers)
+    in_bulk(minilm(precision=FP32), open_embedder(str(packaged_folder())), answers)
     packages = ("onnxruntime", "numpy", "torch", "sentence-transformers", "tokenizers", "chromadb")
     save("embedding", answers, packages=packages)
 

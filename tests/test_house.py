@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "partitioned_rag"
 PATIENCE_S = 120
 HEAVY = (
-    "chromadb", "httpx", "numpy", "onnxruntime", "pypdf", "rich", "selectolax",
+    "chromadb", "httpx", "numpy", "onnxruntime", "openvino", "pypdf", "rich", "selectolax",
     "sentence_transformers", "sklearn", "tiktoken", "tokenizers", "torch", "transformers",
 )  # fmt: skip
 

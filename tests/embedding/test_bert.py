@@ -1,8 +1,5 @@
 """A BERT encoder without torch: the same vectors, each from its text alone, whatever computes."""
 
-import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from random import Random
@@ -18,16 +15,16 @@ from partitioned_rag.embedding.bert_numpy import numpy_layers
 from partitioned_rag.embedding.bert_onnx import onnx_layers
 from partitioned_rag.embedding.encoder import Encoder
 from partitioned_rag.embedding.parts import parts_of
-from partitioned_rag.embedding.registry import open_embedder
+from partitioned_rag.embedding.precision import BF16, FP32, best_precision
 from partitioned_rag.embedding.runtimes import open_runtime
+from tests.embedding.alone import run_alone
 from tests.strategies import examples
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path(minilm.__file__).parents[2]
 # In any number of a vector; a vector's numbers are about 0.05.
 TOLERANCE = 1e-6
-EMBEDDER = open_embedder("all-MiniLM-L6-v2")
+EMBEDDER = minilm.minilm(precision=FP32)
 
 ODD = st.sampled_from(
     [
@@ -49,36 +46,6 @@ def parts(text: str) -> list[str]:
     clean = text.encode("utf-8", "replace").decode()
     window = EMBEDDER.window_tokens
     return parts_of(clean, token_spans=EMBEDDER.token_spans, window_tokens=window)
-
-
-def run_alone(
-    program: str,
-    *arguments: str,
-    path: tuple[Path, ...] = (),
-    home: Path = Path("/nowhere"),
-    traced: bool = False,
-) -> subprocess.CompletedProcess[str]:
-    """Run a program in a fresh process, with packages that come before those installed.
-
-    If it is traced, stderr holds a line for each import.
-    """
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "PYTHONPATH": os.pathsep.join(map(str, (*path, SOURCE))),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    return subprocess.run(
-        [
-            *(sys.executable, *(["-X", "importtime"] if traced else [])),
-            *("-c", textwrap.dedent(program), *arguments),
-        ],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +93,8 @@ def test_runtimes_agree_at_every_length(bert: Bert, length: int) -> None:
     assert np.abs(first - second).max() <= TOLERANCE
 
 
-def test_onnx_runtime_is_what_chunks_go_through(bert: Bert) -> None:
-    assert open_runtime(bert).name == "onnxruntime"
+def test_onnx_runtime_is_what_chunks_go_through_in_fp32(bert: Bert) -> None:
+    assert open_runtime(bert, precision=FP32, threads=1).name == "onnxruntime"
 
 
 # ---------------------------------------------------------------- weights that are none
@@ -159,7 +126,15 @@ def test_a_file_that_holds_no_weights_is_told(tmp_path: Path, content: bytes) ->
 # ---------------------------------------------------------------- runtimes that are not right
 
 HEAVY = {
-    *("numpy", "onnxruntime", "safetensors", "scipy", "sentence_transformers", "sklearn"),
+    *(
+        "numpy",
+        "onnxruntime",
+        "openvino",
+        "safetensors",
+        "scipy",
+        "sentence_transformers",
+        "sklearn",
+    ),
     *("tokenizers", "torch", "transformers"),
 }
 STAND_IN = """
@@ -182,10 +157,10 @@ class InferenceSession:
 EMBED = """
     import logging, sys
     import numpy as np
-    from partitioned_rag.embedding.registry import open_embedder
+    from partitioned_rag.embedding.minilm import minilm
 
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    embedder = open_embedder("all-MiniLM-L6-v2")
+    embedder = minilm(precision="fp32")
     texts = ["The ferry leaves at nine.", "yes", "lemon " * 200]
     chunks = embedder.embed_chunks(texts)
     questions = np.stack([embedder.embed_question(text) for text in texts])
@@ -255,6 +230,7 @@ def test_indexing_and_asking_load_no_torch_and_write_nothing_elsewhere(tmp_path:
         assert "partitioned_rag.cli.main" in names
         return HEAVY & {name.partition(".")[0] for name in names}
 
-    assert loaded_by("index") == {"numpy", "onnxruntime", "tokenizers"}
+    runtime = {FP32: "onnxruntime", BF16: "openvino"}[best_precision()]
+    assert loaded_by("index") == {"numpy", runtime, "tokenizers"}
     assert loaded_by("search", "When does the ship go?") == {"numpy", "tokenizers"}
     assert [file for file in home.rglob("*") if file.is_file()] == []

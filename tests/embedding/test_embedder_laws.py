@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.embedder import Embedder
+from partitioned_rag.embedding.precision import BF16, FP32
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.values import Document
+from tests.embedding.bf16 import needs_bf16
 from tests.ollama_double import OllamaDouble
 from tests.strategies import examples
 
 # What batch mates may move: nothing where a text goes through by itself.
-TOLERANCE = {"hashing": 0.0, "minilm": 0.0, "ollama": 1e-6}
+TOLERANCE = {"hashing": 0.0, "minilm": 0.0, "minilm in bf16": 0.0, "ollama": 1e-6}
 # What it may move that a question goes through another runtime.
-QUESTION_TOLERANCE = TOLERANCE | {"minilm": 1e-6}
+QUESTION_TOLERANCE = TOLERANCE | {"minilm": 1e-6, "minilm in bf16": 5e-3}
 
 ODD_TEXTS = (
     "",
@@ -54,7 +56,11 @@ def _hashing(_stack: ExitStack) -> Embedder:
 
 
 def _minilm(_stack: ExitStack) -> Embedder:
-    return open_embedder("all-MiniLM-L6-v2")
+    return minilm.minilm(precision=FP32)
+
+
+def _minilm_in_bf16(_stack: ExitStack) -> Embedder:
+    return minilm.minilm(precision=BF16)
 
 
 def _folder(_stack: ExitStack) -> Embedder:
@@ -69,17 +75,20 @@ def _ollama(stack: ExitStack) -> Embedder:
 EMBEDDERS: dict[str, Callable[[ExitStack], Embedder]] = {
     "hashing": _hashing,
     "minilm": _minilm,
+    "minilm in bf16": _minilm_in_bf16,
     "folder": _folder,
     "ollama": _ollama,
+}
+MARKS: dict[str, tuple[pytest.MarkDecorator, ...]] = {
+    "minilm": (pytest.mark.slow,),
+    "minilm in bf16": (pytest.mark.slow, needs_bf16),
+    "folder": (pytest.mark.slow,),
 }
 
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(name, marks=pytest.mark.slow) if name in {"minilm", "folder"} else name
-        for name in EMBEDDERS
-    ],
+    params=[pytest.param(name, marks=MARKS.get(name, ())) for name in EMBEDDERS],
 )
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)

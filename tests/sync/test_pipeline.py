@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from partitioned_rag.embedding.embedder import maker_of
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.sources.raw import MAX_FILE_BYTES
 from partitioned_rag.sources.registry import Readers
@@ -72,9 +73,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     folder = tmp_path / "box/friend"
     folder.mkdir(parents=True)
     embedder = open_embedder("hashing")
-    store = Store(
-        tmp_path / "index", Maker(embedder="hashing", recipe="", dimensions=embedder.dimensions)
-    )
+    maker = Maker(embedder=maker_of(embedder), recipe="", dimensions=embedder.dimensions)
+    store = Store(tmp_path / "index", maker, certain=lambda: maker)
     desk = Desk(folder, store)
     write(desk, "the tide comes in")
     yield desk

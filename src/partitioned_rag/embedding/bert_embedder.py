@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from partitioned_rag.embedding.precision import BF16
 from partitioned_rag.values import Span
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class BertEmbedder:
         self,
         name: str,
         *,
-        version: str,
+        weights: str,
+        precision: str,
         dimensions: int,
         max_tokens: int,
         tokenizer_file: Callable[[], Path],
@@ -48,16 +50,19 @@ class BertEmbedder:
 
         Args:
             name: As in `Embedder.name`.
-            version: As in `Embedder.version`.
+            weights: A hash of them, for the version.
+            precision: As `best_precision` chooses; if it turns out that this machine cannot, what
+                computes in fp32 takes its place.
             dimensions: Length of a vector.
             max_tokens: Longest input, with markers.
             tokenizer_file: Finds its `tokenizer.json`.
             read_weights: Finds its weights, checks them and maps them.
         """
         self.name = name
-        self.version = version
         self.dimensions = dimensions
         self.window_tokens = max_tokens - _MARKER_TOKENS
+        self._weights = weights
+        self._precision = precision
         self._tokenizer_file = tokenizer_file
         self._read_weights = read_weights
         self._loading = threading.Lock()
@@ -66,9 +71,16 @@ class BertEmbedder:
         self._runtime: Runtime | None = None
 
     @property
+    def version(self) -> str:
+        """Precision and weights, as `Embedder.version` says."""
+        return f"{self._runtime.precision if self._runtime else self._precision} {self._weights}"
+
+    @property
     def runtime(self) -> str:
         """What computes the chunks' vectors, as `Embedder.runtime` says."""
-        return self._runtime.name if self._runtime else "onnxruntime"
+        if self._runtime:
+            return self._runtime.name
+        return "openvino" if self._precision == BF16 else "onnxruntime"
 
     def token_spans(self, text: str) -> list[Span]:
         """Say where the model's tokens lie, as `Embedder.token_spans` says."""
@@ -139,7 +151,7 @@ class BertEmbedder:
                 # A door: it brings a runtime's library.
                 from partitioned_rag.embedding.runtimes import open_runtime  # noqa: PLC0415
 
-                self._runtime = open_runtime(bert)
+                self._runtime = open_runtime(bert, precision=self._precision, threads=_cores())
             return bert, self._runtime
 
 

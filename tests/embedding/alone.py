@@ -1,0 +1,41 @@
+"""Programs in a process of their own, with packages in front of those installed."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from partitioned_rag.embedding import minilm
+
+SOURCE = Path(minilm.__file__).parents[2]
+
+
+def run_alone(
+    program: str,
+    *arguments: str,
+    path: tuple[Path, ...] = (),
+    home: Path = Path("/nowhere"),
+    traced: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a fresh process, with packages that come before those installed.
+
+    If it is traced, stderr holds a line for each import.
+    """
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONPATH": os.pathsep.join(map(str, (*path, SOURCE))),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return subprocess.run(
+        [
+            *(sys.executable, *(["-X", "importtime"] if traced else [])),
+            *("-c", textwrap.dedent(program), *arguments),
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
