@@ -270,7 +270,7 @@ class Weights:
         sitting: Of the best chunks of the same sitting or section.
     """
 
-    words: float = 1.0
+    words: float = 2.0
     cosine: float = 2.0
     speaker: float = 1.0
     sitting: float = 0.5
