@@ -55,9 +55,7 @@ def read(raw: RawFile) -> Document:
     Raises:
         Unreadable: It cannot be decoded and has no turns, or it holds no text.
     """
-    # An arrow, since with a line break a contact could begin a line of its own choosing: the rest
-    # of a run of "[" followed by what a turn of "me" looks like.
-    text = clean(_decoded(raw), run_break=LINE_BREAK)
+    text = _text(raw)
     spoken = list(_spoken(text))
     opening = text[: spoken[0].start] if spoken else text
     segments = [
@@ -71,19 +69,35 @@ def read(raw: RawFile) -> Document:
         if at is not None:
             sitting += last is not None and abs(at - last) > _NEW_SITTING
             last = at
-        start, end = trimmed(text, turn.start, turn.end)
         segments.append(
             Segment(
                 kind=SegmentKind.TURN,
-                start=start,
-                end=end,
+                start=turn.start,
+                end=turn.end,
                 group=sitting,
                 speaker=turn.speaker,
-                said=min(turn.said, end),
+                said=min(turn.said, turn.end),
                 day=_day(turn),
             )
         )
     return finish(raw.path, text, segments)
+
+
+def same_until(document: Document, before: RawFile) -> int:
+    """Say up to where a chat that went on reads as it did.
+
+    Args:
+        document: As `read` makes it of the chat as it is now.
+        before: The chat as it was.
+
+    Returns:
+        A place in the text; as in `Reading.same_until`.
+    """
+    text = _text(before)
+    # What stands behind the last line feed may be half of a line, or of a character.
+    whole_lines = text.rfind("\n") + 1
+    # Compared, since what was added may let all of it be decoded in another way.
+    return whole_lines if document.text.startswith(text[:whole_lines]) else 0
 
 
 def turns(document: Document) -> list[Turn]:
@@ -142,6 +156,12 @@ def _time(written: str) -> datetime | None:
         return datetime.fromisoformat(written)
     except ValueError:
         return None
+
+
+def _text(raw: RawFile) -> str:
+    # An arrow, since with a line break a contact could begin a line of its own choosing: the rest
+    # of a run of "[" followed by what a turn of "me" looks like.
+    return clean(_decoded(raw), run_break=LINE_BREAK)
 
 
 def _decoded(raw: RawFile) -> str:
