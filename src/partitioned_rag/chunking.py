@@ -11,10 +11,11 @@ next group on.
 
 import re
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from operator import attrgetter
 
 from partitioned_rag.values import Chunk, ChunkId, Document, Segment, SegmentKind, Span
 
@@ -48,6 +49,7 @@ def chunk(
     *,
     token_spans: Callable[[str], Sequence[Span]],
     window_tokens: int,
+    since: int = 0,
 ) -> list[Chunk]:
     """Cut a document into chunks of whole segments, and long segments apart.
 
@@ -65,6 +67,8 @@ def chunk(
             segments is one paragraph.
         token_spans: Where the embedder's tokens lie in a text, as `Embedder.token_spans` says.
         window_tokens: What no chunk exceeds by its own count; at least `MIN_WINDOW_TOKENS`.
+        since: Where a turn begins that is not the first segment, if only chunks from there on are
+            wanted; 0 for all chunks. A turn is cut in one way whatever stands before it.
 
     Returns:
         Chunks in order, each beginning and ending later than the one before, without white space
@@ -72,15 +76,18 @@ def chunk(
 
     Raises:
         ValueError: The window is too small, for any text or for a single character of this one,
-            or the segments are not in order.
+            the segments are not in order, or no such turn begins at `since`.
 
     Each character is tokenised about twice. Cutting and joining changes tokens, so sums of counts
     only guide the search; what they lead to is counted once more.
     """
     if window_tokens < MIN_WINDOW_TOKENS:
         raise ValueError(f"a window of {window_tokens} tokens is too small to cut text for")
-    cutter = _Cutter(document, token_spans, window_tokens)
-    for piece in _pieces(document):
+    first = _turn_at(document, since) if since else 0
+    # Every mark before it stands in a chunk.
+    reached = _last_mark(document.text, 0, since)
+    cutter = _Cutter(document, token_spans, window_tokens, reached=reached)
+    for piece in _pieces(document, first):
         cutter.take(piece)
     cutter.close()
     return cutter.chunks
@@ -98,14 +105,26 @@ class _Piece:
     tokens: int = 0
 
 
-def _pieces(document: Document) -> Iterator[_Piece]:
-    """Share the whole text out among the segments."""
+def _turn_at(document: Document, start: int) -> int:
+    """Say which segment begins there, which has to be a turn behind another segment."""
+    # The last of them: what begins there, too, is empty.
+    number = bisect_right(document.segments, start, key=attrgetter("start")) - 1
+    if number > 0:
+        turn = document.segments[number]
+        if turn.kind is SegmentKind.TURN and turn.start == start:
+            return number
+    raise ValueError("chunks are wanted since a place where no further turn begins")
+
+
+def _pieces(document: Document, first: int) -> Iterator[_Piece]:
+    """Share the text out among the segments, from the first that is wanted on."""
     text = document.text
     whole = Segment(kind=SegmentKind.PARAGRAPH, start=0, end=len(text))
     segments = document.segments or (whole,)
     reached = 0
-    group = segments[0].group
-    for number, segment in enumerate(segments):
+    group = segments[first].group
+    for number in range(first, len(segments)):
+        segment = segments[number]
         if not reached <= segment.start <= segment.end <= len(text) or segment.group < group:
             raise ValueError("segments must lie in the text, apart and in order")
         reached, group = segment.end, segment.group
@@ -143,8 +162,12 @@ class _Cutter:
         document: Document,
         token_spans: Callable[[str], Sequence[Span]],
         window_tokens: int,
+        *,
+        reached: int,
     ) -> None:
         self.chunks: list[Chunk] = []
+        # Where the last chunk ends, be it among `chunks` or not; 0 if there is none.
+        self._reached = reached
         self._path = document.path.encode("utf-8", "surrogatepass")
         self._text = document.text
         self._token_spans = token_spans
@@ -276,7 +299,7 @@ class _Cutter:
         """
         # The headings before the piece stand in no overlap.
         lowest = beyond
-        done = self.chunks[-1].end if self.chunks else 0
+        done = self._reached
         beyond = max(done, beyond)
         while start < end:
             if self._is_last_part(start, end, most_tokens):
@@ -345,7 +368,7 @@ class _Cutter:
     def _add(self, span: Span, pieces: Sequence[_Piece]) -> None:
         start, end = span
         text = self._text[start:end]
-        lead = self._text[self.chunks[-1].end : start] if self.chunks else ""
+        lead = self._text[self._reached : start] if self._reached else ""
         if len(lead) > MAX_LEAD_CHARS:
             lead = ""
         # Lengths first: no two of (path, start, end, lead, text) are written alike. The lead is in
@@ -357,6 +380,7 @@ class _Cutter:
         self.chunks.append(
             Chunk(id=ChunkId(digest[:32]), start=start, end=end, text=text, page=page, lead=lead)
         )
+        self._reached = end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

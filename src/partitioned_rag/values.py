@@ -184,12 +184,16 @@ class Reading:
             could hide a later edit; such a file is read again at the next look.
         content_sha256: Of the raw bytes; empty if they could not be read.
         outcome: The document, or why there is none; None when the content was known already.
+        same_until: Up to where the document is the one of the content that was known: its text
+            before that place, and each segment that begins before it, save where the last of them
+            ends. 0 unless the file is known to have grown at its end.
     """
 
     source: Source
     settled: bool
     content_sha256: str
     outcome: Document | Skip | None
+    same_until: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +237,20 @@ class Entry:
 
     chunk: Chunk
     fields: Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What an index is to hold of one source.
+
+    Attributes:
+        entries: Its chunks that begin at `since` or behind it, in order; none of a skipped source.
+        since: What is indexed of the source before this place stands as it is.
+    """
+
+    reading: Reading
+    entries: tuple[Entry, ...] = ()
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 
@@ -366,6 +367,35 @@ def test_a_chunk_has_the_page_of_its_first_segment() -> None:
     )
     chunks = cut(Document(path="", text=text, segments=segments))
     assert [(piece.text, piece.page) for piece in chunks] == [("one\ntwo", 4), ("three", 6)]
+
+
+@settings(deadline=None)
+@given(documents(), tokenizers, windows)
+def test_chunks_since_a_turn_are_the_last_of_all_chunks(
+    document: Document, tokenizer: Tokenizer, window: int
+) -> None:
+    every = cut(document, tokenizer, window)
+    for segment in document.segments[1:]:
+        if segment.kind is TURN and segment.start < segment.end:
+            wanted = chunk(
+                document, token_spans=tokenizer, window_tokens=window, since=segment.start
+            )
+            assert wanted == [piece for piece in every if piece.start >= segment.start]
+
+
+@pytest.mark.parametrize("since", [1, 5, 8, 10, 100])
+def test_chunks_since_no_further_turn_are_refused(since: int) -> None:
+    turn = of((TURN, "one"), (PARAGRAPH, "two"), (TURN, "three"))
+    document = replace(
+        turn,
+        text=" " + turn.text,
+        segments=tuple(
+            replace(each, start=each.start + 1, end=each.end + 1) for each in turn.segments
+        ),
+    )
+    assert [each.start for each in document.segments] == [1, 5, 9]
+    with pytest.raises(ValueError, match="no further turn"):
+        chunk(document, token_spans=words, window_tokens=64, since=since)
 
 
 # ---------------------------------------------------------------- ids, errors, recipe

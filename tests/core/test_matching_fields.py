@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partitioned_rag.chunking import chunk
-from partitioned_rag.matching.fields import MAX_NEIGHBOUR_CHARS, RECIPE, TURNS_AROUND, entries
+from partitioned_rag.matching.fields import (
+    MAX_NEIGHBOUR_CHARS,
+    RECIPE,
+    TURNS_AROUND,
+    entries,
+    same_until,
+)
 from partitioned_rag.sources import chatlog
 from partitioned_rag.sources.raw import RawFile
 from partitioned_rag.values import Document, Entry, Segment, SegmentKind
@@ -108,6 +114,34 @@ def test_a_chat_that_grew_keeps_all_entries_but_the_last(said: list[str], more: 
     kept = max(0, len(before) - TURNS_AROUND)
     assert [each.chunk.id for each in after][:kept] == [each.chunk.id for each in before][:kept]
     assert len({each.chunk.id for each in after}) == len(after)
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=9), st.integers(0, 3), st.data())
+def test_entries_of_some_chunks_are_those_among_all(
+    said: list[str], hours: int, data: st.DataObject
+) -> None:
+    whole = chat(*said, hours=hours)
+    chunks = chunk(whole, token_spans=words, window_tokens=64)
+    since = data.draw(st.integers(0, len(chunks)))
+    assert entries(whole, chunks[since:]) == entries(whole, chunks)[since:]
+
+
+def test_a_chat_is_found_as_before_up_to_the_neighbours_of_what_may_differ() -> None:
+    six = chat("zero", "one", "two", "three", "four", "five")
+    starts = [turn.start for turn in six.segments]
+    # Four begins before that place and may end elsewhere: two and three stand beside it.
+    assert same_until(six, starts[5]) == starts[4 - TURNS_AROUND]
+    assert same_until(six, starts[5] - 1) == starts[4 - TURNS_AROUND]
+    assert same_until(six, len(six.text)) == starts[5 - TURNS_AROUND]
+    assert [same_until(six, starts[number]) for number in range(4)] == [0] * 4
+
+
+def test_what_stands_before_the_first_turn_is_never_where_it_begins_to_differ() -> None:
+    noted = b"a note\n\nanother\n\n[2026-03-01 09:00:00] them: x\n[2026-03-01 09:00:00] me: y\n"
+    read = chatlog.read(RawFile(path="friend/chat.log", data=noted))
+    assert [same_until(read, place) for place in range(len(read.text) + 1)] == [0] * (
+        len(read.text) + 1
+    )
 
 
 def test_the_recipe_changes_with_the_fields() -> None:

@@ -1,10 +1,12 @@
 """The bridge's chat: who said what, and what nobody can put into another's mouth."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioned_rag.sources.chatlog import LINE_BREAK, read, turns
+from partitioned_rag.sources.chatlog import LINE_BREAK, read, same_until, turns
 from partitioned_rag.sources.composing import MAX_RUN_CHARS
 from partitioned_rag.sources.raw import RawFile, Unreadable
 from partitioned_rag.values import Document, SegmentKind
@@ -168,3 +170,41 @@ def test_a_chat_that_grows_keeps_the_segments_it_had() -> None:
     whole = chat("".join(lines))
     for length in range(1, len(lines)):
         assert chat("".join(lines[:length])).segments == whole.segments[:length]
+
+
+LINES = st.lists(
+    st.sampled_from(["them", "me"]).flatmap(
+        lambda who: MESSAGES.map(lambda text: f"{AT} {who}: {text}\n")
+    )
+    | st.sampled_from(["a note\n", "\n", "  \n", "more \U0001f9e0\n"]),
+    min_size=1,
+    max_size=6,
+).map("".join)
+
+
+@given(st.sampled_from(["a note\n", f"{AT} me: x\n"]), LINES, st.data())
+def test_a_chat_that_grows_says_up_to_where_it_is_the_same(
+    first: str, text: str, data: st.DataObject
+) -> None:
+    whole = (first + text).encode()
+    size = data.draw(st.integers(1, len(whole)))
+    before = RawFile(path="friend/chat.log", data=whole[:size])
+    now = chat(whole)
+    place = same_until(now, before)
+    assert whole[:size].decode(errors="replace").startswith(now.text[:place])
+    assert place == now.text[: len(whole[:size].decode(errors="ignore"))].rfind("\n") + 1
+    was = read(before) if place else None
+    if was is not None:
+        same = [each for each in now.segments if each.start < place]
+        had = [each for each in was.segments if each.start < place]
+        assert had[:-1] == same[:-1]
+        assert [replace(each, end=0) for each in had] == [replace(each, end=0) for each in same]
+
+
+def test_a_chat_that_is_decoded_in_another_way_since_it_grew_is_nowhere_the_same() -> None:
+    one = f"{AT} them: déjà vu, café, Noël\n".encode("latin-1")
+    before = f"{AT} me: café\n".encode() + f"{AT} me: ok\n".encode() + one
+    assert "\ufffd" in chat(before).text
+    whole = before + one * 3
+    assert "\ufffd" not in chat(whole).text
+    assert same_until(chat(whole), RawFile(path="friend/chat.log", data=before)) == 0

@@ -95,6 +95,35 @@ def test_no_sense_is_made_of_what_is_known_already(folder: Path) -> None:
         assert isinstance(readers.read(source, known_sha256="another").outcome, Skip)
 
 
+TURN = b"[2026-01-01 09:00:00] them: tide\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "now", "same_until"),
+    [
+        ("chat.log", TURN * 2, TURN * 3, 2 * len(TURN)),
+        ("chat.log", TURN * 2, TURN * 2 + b"more\n", 2 * len(TURN)),
+        ("old.txt", TURN * 2, TURN * 3, 2 * len(TURN)),
+        ("chat.log", TURN * 3, TURN * 2, 0),
+        ("chat.log", TURN * 2, b"!" + TURN * 3, 0),
+        ("note.txt", b"tide\n", b"tide\ntide\n", 0),
+        # A text by its name, as long as its first turn is not there.
+        ("old.txt", TURN[:23], TURN * 3, 0),
+        ("old.txt", b"\n" + TURN, b"\n" + TURN * 2, 0),
+    ],
+)
+def test_a_chat_that_begins_as_it_is_known_says_up_to_where_it_is_the_same(
+    folder: Path, name: str, known: bytes, now: bytes, same_until: int
+) -> None:
+    (folder / name).write_bytes(now)
+    source = reading(folder, name).source
+    sha256 = hashlib.sha256(known).hexdigest()
+    with Readers(folder, FRIEND) as readers:
+        read = readers.read(source, known_sha256=sha256, known_bytes=len(known))
+        assert read.same_until == same_until
+        assert readers.read(source, known_sha256=sha256).same_until == 0
+
+
 CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children")
 
 

@@ -102,6 +102,16 @@ def test_a_kill_before_what_was_taken_in_is_removed_leaves_no_second_copy(folder
         assert index.ids() == set(names(1, 4))
 
 
+def test_several_files_may_empty_at_once(folder: Path) -> None:
+    with opened(folder) as index:
+        for start, end in ((0, 9), (9, 13), (13, 15), (15, 16)):
+            index.add(names(start, end), rows(16)[start:end])
+        assert len(files(folder)) == 4
+        index.remove(names(0, 15))
+        assert index.ids() == set(names(15, 16))
+        assert len(files(folder)) == 1
+
+
 def test_where_more_is_removed_than_left_the_file_is_written_anew(folder: Path) -> None:
     vectors = rows(100)
     with opened(folder) as index:

@@ -17,6 +17,7 @@ from partitioned_rag.store.store import Maker, Store
 from partitioned_rag.values import (
     Asked,
     ChunkId,
+    Contents,
     Document,
     Entry,
     PartitionId,
@@ -48,13 +49,17 @@ def chunks(path: str, texts: list[str]) -> list[Entry]:
     return [entry(f"{path} {at} {text}", text, start=10 * at) for at, text in enumerate(texts)]
 
 
+def contents(read: Reading, entries: list[Entry]) -> Contents:
+    return Contents(reading=read, entries=tuple(entries))
+
+
 def axis(number: int) -> Vectors:
     return np.asarray(np.eye(4)[number % 4], dtype=np.float32)
 
 
 def put(store: Store, path: str, texts: list[str]) -> None:
     vectors = {text: axis(at) for at, text in enumerate(texts)}
-    store.put([(reading(path, " ".join(texts)), chunks(path, texts))], vectors)
+    store.put([contents(reading(path, " ".join(texts)), chunks(path, texts))], vectors)
 
 
 @pytest.fixture
@@ -84,7 +89,7 @@ def test_what_was_put_is_found_by_another_opening(store: Store, folder: Path) ->
 
 def test_a_name_that_is_not_utf8_and_a_huge_inode_come_back_as_they_were(store: Store) -> None:
     odd = reading("friend/\udcff\n.txt", inode=2**64 - 1)
-    store.put([(odd, [])], {})
+    store.put([Contents(reading=odd)], {})
     assert store.sources()[odd.source.path].source == odd.source
 
 
@@ -94,7 +99,7 @@ def test_a_skipped_source_is_remembered_with_its_reason(store: Store) -> None:
     refused = Reading(
         source=ok.source, settled=True, content_sha256=ok.content_sha256, outcome=skip
     )
-    store.put([(refused, [])], {})
+    store.put([Contents(reading=refused)], {})
     assert store.sources()["friend/a.pdf"].skip == skip
     assert store.counts() == (0, 0)
 
@@ -102,10 +107,25 @@ def test_a_skipped_source_is_remembered_with_its_reason(store: Store) -> None:
 def test_only_chunks_that_differ_need_a_vector(store: Store) -> None:
     put(store, "friend/a.txt", ["one", "two"])
     texts = ["one", "two", "three"]
-    store.put([(reading("friend/a.txt", "grown"), chunks("friend/a.txt", texts))],
+    store.put([contents(reading("friend/a.txt", "grown"), chunks("friend/a.txt", texts))],
               {"three": axis(2)})  # fmt: skip
     assert [hit.text for hit in nearest(store, axis(2), limit=1)] == ["three"]
     assert store.counts() == (1, 3)
+
+
+def test_what_stands_before_a_place_stays_though_it_is_not_given_again(store: Store) -> None:
+    put(store, "friend/a.txt", ["one", "two", "three"])
+    put(store, "friend/b.txt", ["four", "five"])
+    tail = tuple(chunks("friend/a.txt", ["one", "two", "more"])[2:])
+    grown = Contents(reading=reading("friend/a.txt", "grown"), entries=tail, since=20)
+    assert store.replaced_by([grown]) == {chunks("friend/a.txt", ["", "", "three"])[2].chunk.id}
+    store.put([grown], {"more": axis(3)})
+    stands = [(each.source, each.text) for each in store.everything()]
+    assert stands == [
+        *(("friend/a.txt", text) for text in ("one", "two", "more")),
+        *(("friend/b.txt", text) for text in ("four", "five")),
+    ]
+    assert {hit.text for hit in nearest(store, axis(3), limit=9)} == {text for _, text in stands}
 
 
 def test_a_known_text_gives_its_vector_back(store: Store) -> None:
@@ -125,7 +145,7 @@ def test_two_sources_of_the_same_text_are_two_and_one_survives_the_other(store: 
 
 def test_ties_stand_in_the_order_of_source_and_place(store: Store) -> None:
     for path in ("friend/c.txt", "friend/a.txt", "friend/b.txt"):
-        store.put([(reading(path), chunks(path, ["x", "x"]))], {"x": axis(0)})
+        store.put([contents(reading(path), chunks(path, ["x", "x"]))], {"x": axis(0)})
     order = [(hit.source, hit.start) for hit in nearest(store, axis(0), limit=4)]
     assert order == [
         ("friend/a.txt", 0),
@@ -148,7 +168,7 @@ def test_what_words_find_has_the_cosine_that_vectors_give_it(store: Store) -> No
 def test_a_word_of_thousands_of_chunks_is_passed_over_beside_a_rarer_one(store: Store) -> None:
     common = [entry(f"{at:05}", f"common word{at}", start=20 * at) for at in range(COMMON_FROM)]
     vectors = {each.fields.embedded: axis(at) for at, each in enumerate(common)}
-    store.put([(reading("friend/a.txt"), common)], vectors)
+    store.put([contents(reading("friend/a.txt"), common)], vectors)
 
     def found(*words: str) -> set[str]:
         matches = store.matches(Asked(embedded="", words=words), axis(0), limit=1)
@@ -158,7 +178,7 @@ def test_a_word_of_thousands_of_chunks_is_passed_over_beside_a_rarer_one(store: 
     assert found("common") == set()
     put(store, "friend/b.txt", ["common only"])
     more = [entry(f"more {at}", f"other {at}", start=20 * at) for at in range(COMMON_FROM)]
-    store.put([(reading("friend/c.txt"), more)], {m.fields.embedded: axis(1) for m in more})
+    store.put([contents(reading("friend/c.txt"), more)], {m.fields.embedded: axis(1) for m in more})
     put(store, "friend/d.txt", ["common and other"])
     # Two that are common, and one chunk that has both.
     assert found("common", "other") == {"friend/d.txt 0 common and other"}
@@ -279,7 +299,7 @@ def test_a_deleted_text_is_nowhere_in_the_files_of_the_index(
     store: Store, folder: Path, how: str
 ) -> None:
     put(store, "friend/kept.txt", ["kept"])
-    store.put([(reading("friend/secret.txt"), [entry("c1", HIDDEN)])], {HIDDEN: axis(0)})
+    store.put([contents(reading("friend/secret.txt"), [entry("c1", HIDDEN)])], {HIDDEN: axis(0)})
     assert HIDDEN in [hit.text for hit in nearest(store, axis(0), limit=5)]
     if how == "removed":
         store.remove(["friend/secret.txt"])
@@ -306,17 +326,17 @@ def test_a_summary_outlives_a_change_around_its_chunks_and_no_change_in_them(sto
             for each, beside in zip(entries, around, strict=True)
         ]
         vectors = {text: axis(at) for at, text in enumerate(["one", "two"])}
-        store.put([(reading("friend/a.txt", repr(around)), named)], vectors)
+        store.put([contents(reading("friend/a.txt", repr(around)), named)], vectors)
 
     write("before", "before")
-    ids = sorted(store.chunk_ids(["friend/a.txt"]))
+    ids = sorted(store.replaced_by([Contents(reading=reading("friend/a.txt"))]))
     told = Summary(
         partition=PartitionId("friend"), source="friend/a.txt", start=0, end=13, text="said"
     )
     assert store.keep_summary(told, ids)
     write("before", "after")
     assert store.summaries(PartitionId("friend")) == [told]
-    assert sorted(store.chunk_ids(["friend/a.txt"])) != ids
+    assert sorted(store.replaced_by([Contents(reading=reading("friend/a.txt"))])) != ids
     assert store.matches(Asked(embedded="", words=("after",)), axis(0), limit=1)[0].words > 0
     put(store, "friend/a.txt", ["one", "other"])
     assert store.summaries(PartitionId("friend")) == []

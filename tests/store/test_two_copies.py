@@ -16,7 +16,7 @@ from partitioned_rag.store.chroma import ChromaIndex
 from partitioned_rag.store.index import DamagedError, VectorIndex
 from partitioned_rag.store.store import BEHIND_AT_MOST, ERASED_AT_MOST, Maker, Store
 from partitioned_rag.store.vectors import PartitionVectors
-from partitioned_rag.values import ChunkId, Document, Reading, Source, Stamp
+from partitioned_rag.values import ChunkId, Contents, Document, Reading, Source, Stamp
 from tests.store.searching import entry
 
 DIMENSIONS = 16
@@ -44,8 +44,8 @@ def put(store: Store, path: str, texts: Sequence[str]) -> None:
         content_sha256=repr(texts),
         outcome=Document(path=path, text=" ".join(texts)),
     )
-    entries = [entry(name(text), text, start=10 * at) for at, text in enumerate(texts)]
-    store.put([(reading, entries)], {text: vector(text) for text in texts})
+    entries = tuple(entry(name(text), text, start=10 * at) for at, text in enumerate(texts))
+    store.put([Contents(reading=reading, entries=entries)], {text: vector(text) for text in texts})
 
 
 def scores(store: Store, text: str) -> list[tuple[ChunkId, float]]:

@@ -32,9 +32,9 @@ class Desk:
     is_busy: bool = False
     read_through: list[str] = field(default_factory=list)
 
-    def read(self, source: Source, *, known_sha256: str) -> Reading:
+    def read(self, source: Source, *, known_sha256: str, known_bytes: int) -> Reading:
         with Readers(self.folder, FRIEND) as readers:
-            reading = readers.read(source, known_sha256=known_sha256)
+            reading = readers.read(source, known_sha256=known_sha256, known_bytes=known_bytes)
         if reading.outcome is None:
             return reading
         self.read_through.append(source.path)

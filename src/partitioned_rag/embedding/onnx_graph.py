@@ -30,15 +30,19 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: list[bytes] = []
-        self._weights: list[bytes] = []
+        # In pieces that are joined once: each further copy would be of the whole model.
+        self._weights: list[bytes | memoryview] = []
+        self._count = 0
 
     def weight(self, values: "Floats") -> str:
         """Add an array that is part of the model; gives its name."""
-        name = f"w{len(self._weights)}"
+        name = f"w{self._count}"
+        self._count += 1
         dims = b"".join(_number(1, size) for size in values.shape)
-        little_endian = np.ascontiguousarray(values, dtype="<f4").tobytes()
+        little_endian = np.ascontiguousarray(values, dtype="<f4").data.cast("B")
         described = _number(2, _TYPE_FLOAT32) + _nested(8, name.encode())
-        self._weights.append(dims + described + _nested(9, little_endian))
+        head = dims + described + _head(9, len(little_endian))
+        self._weights += [_head(5, len(head) + len(little_endian)) + head, little_endian]
         return name
 
     def node(self, operator: str, *inputs: str, domain: str = "", **attributes: float | int) -> str:
@@ -59,19 +63,18 @@ class Graph:
             outcome: Name of the output, which has the same shape.
             shape: Sizes, or names of what is known later.
         """
-        graph = b"".join(
-            (
-                *(_nested(1, node) for node in self._nodes),
-                _nested(2, b"graph"),
-                *(_nested(5, weight) for weight in self._weights),
-                _nested(11, _named_shape(given, shape)),
-                _nested(12, _named_shape(outcome, shape)),
-            )
+        graph = (
+            *(_nested(1, node) for node in self._nodes),
+            _nested(2, b"graph"),
+            *self._weights,
+            _nested(11, _named_shape(given, shape)),
+            _nested(12, _named_shape(outcome, shape)),
         )
         standard = _nested(1, b"") + _number(2, _OPERATORS_VERSION)
         fused = _nested(1, FUSED.encode()) + _number(2, 1)
         operators = _nested(8, standard) + _nested(8, fused)
-        return _number(1, _FORMAT_VERSION) + operators + _nested(7, graph)
+        head = _number(1, _FORMAT_VERSION) + operators + _head(7, sum(map(len, graph)))
+        return b"".join((head, *graph))
 
 
 def _named_shape(name: str, shape: Sequence[int | str]) -> bytes:
@@ -97,7 +100,11 @@ def _number(field: int, value: int) -> bytes:
 
 
 def _nested(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | _BYTES) + _varint(len(content)) + content
+    return _head(field, len(content)) + content
+
+
+def _head(field: int, content_bytes: int) -> bytes:
+    return _varint(field << 3 | _BYTES) + _varint(content_bytes)
 
 
 def _varint(value: int) -> bytes:

@@ -6,14 +6,15 @@ the headings above it and its dates in words.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from hashlib import sha256
+from operator import attrgetter
 from typing import Final
 
 from partitioned_rag.matching.dates import dates_in_words, in_words, meant
 from partitioned_rag.matching.words import searchable
-from partitioned_rag.values import Chunk, ChunkId, Document, Entry, Fields, Segment, SegmentKind
+from partitioned_rag.values import Chunk, ChunkId, Document, Entry, Fields, SegmentKind
 
 RECIPE: Final = "fields-3"
 """Changes whenever the same chunks would be found by something else."""
@@ -24,7 +25,27 @@ TURNS_AROUND: Final = 2
 MAX_NEIGHBOUR_CHARS: Final = 500
 """A neighbour or a heading of any length must not be stored whole with each chunk near it."""
 
+_START = attrgetter("start")
+_GROUP = attrgetter("group")
 _NAME_PART = re.compile(r"[^\W_]+")
+
+
+def same_until(document: Document, segments_same_until: int) -> int:
+    """Say up to where the chunks of a chat are found by what they were before it went on.
+
+    Args:
+        document: The chat as it is now.
+        segments_same_until: As in `Reading.same_until`.
+
+    Returns:
+        Where a turn begins, or 0 if any chunk may be found by something else.
+    """
+    same = bisect_left(document.segments, segments_same_until, key=_START)
+    # The last of them may end elsewhere now, and it is the neighbour of those before it.
+    number = same - 1 - TURNS_AROUND
+    if number <= 0 or document.segments[number].kind is not SegmentKind.TURN:
+        return 0
+    return document.segments[number].start
 
 
 def entries(document: Document, chunks: Sequence[Chunk]) -> list[Entry]:
@@ -32,7 +53,7 @@ def entries(document: Document, chunks: Sequence[Chunk]) -> list[Entry]:
 
     Args:
         document: What was cut.
-        chunks: All its chunks, in order.
+        chunks: Of its chunks those that are wanted, in order.
 
     Returns:
         In the same order. Ids are those of the chunks, changed so that they name the fields too:
@@ -46,43 +67,37 @@ class _Document:
     """A document, and what is looked up in it for each of its chunks."""
 
     def __init__(self, document: Document) -> None:
+        # Of a long chat that grew a few chunks are asked for: so what is known of its turns is
+        # looked up when it is needed, and kept, since each turn is the neighbour of four.
         self._text = document.text
         self._segments = document.segments
-        self._starts = [each.start for each in document.segments]
-        self._turns = [each for each in document.segments if each.kind is SegmentKind.TURN]
-        self._number = {turn.start: number for number, turn in enumerate(self._turns)}
-        # Of each turn once, since each is the neighbour of four.
-        self._said = [
-            self._text[turn.said : min(turn.end, turn.said + MAX_NEIGHBOUR_CHARS)].strip()
-            for turn in self._turns
-        ]
-        self._days = {day: in_words(day) for day in {turn.day for turn in self._turns}}
+        self._said: dict[int, str] = {}
+        self._days: dict[str, str] = {}
+        self._parts: dict[int, int] = {}
         self._headings = [each for each in document.segments if each.kind is SegmentKind.HEADING]
         self._heading_starts = [each.start for each in self._headings]
-        self._group_starts = _group_starts(document.segments)
         self._name = " ".join(_NAME_PART.findall(document.path.partition("/")[2]))
 
     def fields(self, chunk: Chunk) -> Fields:
-        at = bisect_right(self._starts, chunk.start) - 1
+        at = bisect_right(self._segments, chunk.start, key=_START) - 1
         if at < 0:
             return self._of_text(chunk, part=0)
-        segment = self._segments[at]
-        part = self._group_starts[segment.group]
-        if segment.kind is SegmentKind.TURN:
-            return self._of_turn(chunk, segment, part=part)
+        part = self._part(self._segments[at].group)
+        if self._segments[at].kind is SegmentKind.TURN:
+            return self._of_turn(chunk, at, part=part)
         return self._of_text(chunk, part=part)
 
-    def _of_turn(self, chunk: Chunk, turn: Segment, *, part: int) -> Fields:
+    def _of_turn(self, chunk: Chunk, number: int, *, part: int) -> Fields:
+        turn = self._segments[number]
         is_its_beginning = chunk.start <= turn.said
         own = self._text[turn.said : chunk.end].strip() if is_its_beginning else chunk.text
-        number = self._number[turn.start]
-        last = min(number + TURNS_AROUND, len(self._turns) - 1)
+        last = min(number + TURNS_AROUND, len(self._segments) - 1)
         beside = [
-            self._said[other]
+            self._words_of(other)
             for other in range(max(0, number - TURNS_AROUND), last + 1)
-            if other != number and self._turns[other].group == turn.group
+            if other != number and self._segments[other].group == turn.group
         ]
-        around = [self._days[turn.day], *meant(own, turn.day), *beside]
+        around = [self._day(turn.day), *meant(own, turn.day), *beside]
         return Fields(
             embedded=f"{turn.speaker}: {own}" if is_its_beginning else chunk.text,
             words=searchable(" ".join(filter(None, [own, *around]))),
@@ -107,12 +122,26 @@ class _Document:
             part=part,
         )
 
+    def _words_of(self, number: int) -> str:
+        """Give what was said in a turn; nothing of what stands before the first turn."""
+        if number not in self._said:
+            turn = self._segments[number]
+            end = min(turn.end, turn.said + MAX_NEIGHBOUR_CHARS)
+            is_turn = turn.kind is SegmentKind.TURN
+            self._said[number] = self._text[turn.said : end].strip() if is_turn else ""
+        return self._said[number]
 
-def _group_starts(segments: Sequence[Segment]) -> dict[int, int]:
-    starts: dict[int, int] = {}
-    for segment in segments:
-        starts.setdefault(segment.group, segment.start)
-    return starts
+    def _day(self, day: str) -> str:
+        if day not in self._days:
+            self._days[day] = in_words(day)
+        return self._days[day]
+
+    def _part(self, group: int) -> int:
+        """Say where a group begins; they never decrease."""
+        if group not in self._parts:
+            first = bisect_left(self._segments, group, key=_GROUP)
+            self._parts[group] = self._segments[first].start
+        return self._parts[group]
 
 
 def _entry(chunk: Chunk, fields: Fields) -> Entry:

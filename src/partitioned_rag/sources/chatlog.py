@@ -9,9 +9,9 @@ import codecs
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
-from partitioned_rag.sources.composing import clean, finish, paragraphs, trimmed
+from partitioned_rag.sources.composing import clean, finish, paragraphs
 from partitioned_rag.sources.decoding import decode
 from partitioned_rag.sources.raw import RawFile, Unreadable
 from partitioned_rag.values import Document, Segment, SegmentKind, Turn
@@ -32,20 +32,6 @@ _TURN = re.compile(
 )
 
 
-class _Spoken(NamedTuple):
-    """A turn, found: its line is `[start:end]`, what was said is `[said:said_end]`.
-
-    The white space at the end of a line may be half of a line break that was said.
-    """
-
-    start: int
-    end: int
-    at: str
-    speaker: str
-    said: int
-    said_end: int
-
-
 def read(raw: RawFile) -> Document:
     """Read a chat: a segment for each turn, a group for each sitting.
 
@@ -55,35 +41,49 @@ def read(raw: RawFile) -> Document:
     Raises:
         Unreadable: It cannot be decoded and has no turns, or it holds no text.
     """
-    # An arrow, since with a line break a contact could begin a line of its own choosing: the rest
-    # of a run of "[" followed by what a turn of "me" looks like.
-    text = clean(_decoded(raw), run_break=LINE_BREAK)
-    spoken = list(_spoken(text))
-    opening = text[: spoken[0].start] if spoken else text
+    text = _text(raw)
+    first = _TURN.search(text)
+    opening = text[: first.start()] if first else text
     segments = [
         Segment(kind=SegmentKind.PARAGRAPH, start=start, end=end)
         for start, end in paragraphs(opening)
     ]
     sitting = 0
     last: datetime | None = None
-    for turn in spoken:
-        at = _time(turn.at)
+    for turn, end, _ in _spoken(text):
+        at = _time(turn[1])
         if at is not None:
             sitting += last is not None and abs(at - last) > _NEW_SITTING
             last = at
-        start, end = trimmed(text, turn.start, turn.end)
         segments.append(
             Segment(
                 kind=SegmentKind.TURN,
-                start=start,
+                start=turn.start(),
                 end=end,
                 group=sitting,
-                speaker=turn.speaker,
-                said=min(turn.said, end),
+                speaker=turn[2],
+                said=min(turn.end(), end),
                 day=_day(turn),
             )
         )
     return finish(raw.path, text, segments)
+
+
+def same_until(document: Document, before: RawFile) -> int:
+    """Say up to where a chat that went on reads as it did.
+
+    Args:
+        document: As `read` makes it of the chat as it is now.
+        before: The chat as it was.
+
+    Returns:
+        A place in the text; as in `Reading.same_until`.
+    """
+    text = _text(before)
+    # What stands behind the last line feed may be half of a line, or of a character.
+    whole_lines = text.rfind("\n") + 1
+    # Compared, since what was added may let all of it be decoded in another way.
+    return whole_lines if document.text.startswith(text[:whole_lines]) else 0
 
 
 def turns(document: Document) -> list[Turn]:
@@ -96,14 +96,14 @@ def turns(document: Document) -> list[Turn]:
     return [
         Turn(
             source=document.path,
-            start=turn.start,
-            end=turn.end,
-            at=turn.at,
-            speaker=turn.speaker,
-            text=text[turn.said : turn.said_end].replace(LINE_BREAK, "\n").strip(),
-            line=text[turn.start : turn.end],
+            start=turn.start(),
+            end=end,
+            at=turn[1],
+            speaker=turn[2],
+            text=text[turn.end() : next_start].replace(LINE_BREAK, "\n").strip(),
+            line=text[turn.start() : end],
         )
-        for turn in _spoken(text)
+        for turn, end, next_start in _spoken(text)
     ]
 
 
@@ -113,28 +113,27 @@ def day_of(text: str) -> str:
     >>> day_of("[2026-03-01 09:00:00] them: sunday?")
     '2026-03-01'
     """
-    first = next(_spoken(text), None)
+    first = _TURN.search(text)
     return _day(first) if first else ""
 
 
-def _day(turn: _Spoken) -> str:
-    return turn.at[: len("2026-03-01")]
+def _day(turn: re.Match[str]) -> str:
+    return turn[1][: len("2026-03-01")]
 
 
-def _spoken(text: str) -> Iterator[_Spoken]:
-    """Find the turns; a line in no turn's form belongs to the turn before it."""
-    found: re.Match[str] | None = None
-    for match in _TURN.finditer(text):
-        if found is not None:
-            yield _turn(text, found, match.start())
-        found = match
-    if found is not None:
-        yield _turn(text, found, len(text))
+def _spoken(text: str) -> Iterator[tuple[re.Match[str], int, int]]:
+    """Find the turns: their beginning, where their line ends and where the next turn begins.
 
-
-def _turn(text: str, match: re.Match[str], next_start: int) -> _Spoken:
-    start, end = trimmed(text, match.start(), next_start)
-    return _Spoken(start, end, match[1], match[2], match.end(), next_start)
+    A line in no turn's form belongs to the turn before it. The white space at the end of a line
+    may be half of a line break that was said.
+    """
+    turns = _TURN.finditer(text)
+    turn = next(turns, None)
+    while turn:
+        following = next(turns, None)
+        next_start = following.start() if following else len(text)
+        yield turn, turn.start() + len(text[turn.start() : next_start].rstrip()), next_start
+        turn = following
 
 
 def _time(written: str) -> datetime | None:
@@ -142,6 +141,12 @@ def _time(written: str) -> datetime | None:
         return datetime.fromisoformat(written)
     except ValueError:
         return None
+
+
+def _text(raw: RawFile) -> str:
+    # An arrow, since with a line break a contact could begin a line of its own choosing: the rest
+    # of a run of "[" followed by what a turn of "me" looks like.
+    return clean(_decoded(raw), run_break=LINE_BREAK)
 
 
 def _decoded(raw: RawFile) -> str:

@@ -6,7 +6,7 @@ endless runs of one character, and every segment points at text that is really t
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from partitioned_rag.sources.raw import MAX_SEGMENTS, MAX_TEXT_CHARS, Unreadable
 from partitioned_rag.values import Document, Segment, SegmentKind, SkipReason, Span
@@ -15,6 +15,8 @@ MAX_RUN_CHARS = 10_000
 """Longer runs of one character crash tokenizers that model runners use."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# So long that each run above `MAX_RUN_CHARS` fills one stretch from end to end, wherever it begins.
+_STRETCH_CHARS: Final = MAX_RUN_CHARS // 2
 # With a longer minimum the search would look again and again into runs just below it; with none,
 # each character of a text would be a match of its own. Possessive, since the engine would keep some
 # 80 bytes for each character that it could give back.
@@ -60,6 +62,9 @@ def clean(text: str, *, run_break: str = "\n") -> str:
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
 
+    if not _may_have_endless_run(text):
+        return text
+
     def broken(run: re.Match[str]) -> str:
         if run.end() - run.start() <= MAX_RUN_CHARS:
             return run[0]
@@ -71,6 +76,14 @@ def clean(text: str, *, run_break: str = "\n") -> str:
         return between.join(stretches)
 
     return _RUN.sub(broken, text)
+
+
+def _may_have_endless_run(text: str) -> bool:
+    """Look at each stretch alone, which takes a tenth of the time of looking for runs."""
+    return any(
+        text.count(text[start], start, start + _STRETCH_CHARS) == _STRETCH_CHARS
+        for start in range(0, len(text) - _STRETCH_CHARS + 1, _STRETCH_CHARS)
+    )
 
 
 def lines(text: str) -> Iterator[Line]:

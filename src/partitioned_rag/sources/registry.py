@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from partitioned_rag.sources.decoding import is_marked_or_utf8
@@ -49,6 +49,8 @@ class Format:
             their name. Behind a UTF-8 byte order mark, too.
         endings: Of names, in lower case; a whole name is an ending, too.
         is_isolated: Read in the child process. All but the plainest formats are.
+        is_growing: Its files are written at their end, and its module has `same_until` beside
+            `read`.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Format:
     signature: re.Pattern[bytes] = _NEVER
     endings: tuple[str, ...]
     is_isolated: bool = True
+    is_growing: bool = False
 
 
 FORMATS: Final = (
@@ -65,6 +68,7 @@ FORMATS: Final = (
         signature=re.compile(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (?:them|me):"),
         endings=("/chat.log",),
         is_isolated=False,
+        is_growing=True,
     ),
     Format(name="PDF", module="pdf", signature=re.compile(rb"%PDF-"), endings=(".pdf",)),
     Format(
@@ -159,10 +163,12 @@ def format_named(name: str) -> Format:
 
 def load(chosen: Format) -> Callable[[RawFile], Document]:
     """Load a format's reader, at this door."""
-    reader: Callable[[RawFile], Document] = importlib.import_module(
-        f"partitioned_rag.sources.{chosen.module}"
-    ).read
+    reader: Callable[[RawFile], Document] = _module(chosen).read
     return reader
+
+
+def _module(chosen: Format) -> ModuleType:
+    return importlib.import_module(f"partitioned_rag.sources.{chosen.module}")
 
 
 def read_here(chosen: Format, raw: RawFile) -> Document:
@@ -209,13 +215,14 @@ class Readers:
             self._isolated.close()
             self._isolated = None
 
-    def read(self, source: Source, *, known_sha256: str = "") -> Reading:
+    def read(self, source: Source, *, known_sha256: str = "", known_bytes: int = 0) -> Reading:
         """Read one source as it is now, whatever it was when it was found.
 
         Args:
             source: What to read.
             known_sha256: Of the content that is known already: if the file still holds that, no
                 sense is made of it, which costs a hundred times more than to hash it.
+            known_bytes: How long that content is, if a document was read of it; else 0.
 
         Returns:
             The reading, with the stamp of the very bytes that were read. A file that is gone, or is
@@ -228,17 +235,22 @@ class Readers:
         data = taken.content
         sha256 = _sha256(data)
         outcome: Document | Skip | None
+        same_until = 0
         if isinstance(data, Skip):
             outcome = data
         elif sha256 == known_sha256:
             outcome = None
         else:
             outcome = self._outcome(RawFile(path=source.path, data=data))
+            begins_as_known = _sha256(data[:known_bytes]) == known_sha256
+            if begins_as_known and isinstance(outcome, Document):
+                same_until = _same_until(outcome, data, known_bytes)
         return Reading(
             source=Source(path=source.path, stamp=taken.stamp or source.stamp),
             settled=taken.is_settled,
             content_sha256=sha256,
             outcome=outcome,
+            same_until=same_until,
         )
 
     def content_sha256(self, path: str) -> str:
@@ -266,6 +278,16 @@ class Readers:
 
             self._isolated = IsolatedReader()
         return self._isolated.read(chosen.name, raw)
+
+
+def _same_until(document: Document, data: bytes, known_bytes: int) -> int:
+    """Say up to where a document reads as that of the first bytes of its file did."""
+    before = RawFile(path=document.path, data=data[:known_bytes])
+    chosen = recognise(before)
+    if not chosen.is_growing or recognise(RawFile(path=document.path, data=data)) is not chosen:
+        return 0
+    same_until: Callable[[Document, RawFile], int] = _module(chosen).same_until
+    return same_until(document, before)
 
 
 def _sha256(content: bytes | Skip) -> str:

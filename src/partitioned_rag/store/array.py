@@ -11,9 +11,9 @@ carry no checksum of their own, since the catalog knows the one of each vector (
 import mmap
 import os
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain
 from pathlib import Path
 from typing import Self
 from zlib import crc32
@@ -65,7 +65,8 @@ class ArrayIndex:
             # A crash came after the later one was written and before the earlier was removed.
             segment.erase([row for row, chunk in enumerate(segment.ids) if chunk and chunk in seen])
             seen.update(segment.ids)
-        self._take_stock()
+        # Made for the first question: what is only written to needs no list of its rows.
+        self._live: _Live | None = None
 
     def add(self, ids: Sequence[ChunkId], vectors: Vectors) -> None:
         """Keep vectors durably; none of the ids is known yet."""
@@ -82,26 +83,26 @@ class ArrayIndex:
                 break
             size += segment.count
             taken_in.append(segment)
+        self._live = None
         self._write(ids, vectors, taken_in)
-        self._take_stock()
 
     def remove(self, ids: Collection[ChunkId]) -> None:
         """Drop vectors and overwrite them; unknown ids are passed over."""
-        gone: dict[_Segment, list[int]] = {}
-        for chunk in self._places.keys() & set(ids):
-            segment, row = self._places[chunk]
-            gone.setdefault(segment, []).append(row)
-        for segment, rows in gone.items():
+        self._live = None
+        gone = set(ids)
+        for segment in list(self._segments):
+            rows = [segment.row_of[chunk] for chunk in segment.row_of.keys() & gone]
+            if not rows:
+                continue
             segment.erase(rows)
             if not segment.count:
                 self._let_go(segment)
             elif 2 * segment.count < len(segment.ids):
                 self._write([], np.empty((0, self._dimensions), dtype=np.float32), [segment])
-        self._take_stock()
 
     def ids(self) -> frozenset[ChunkId]:
         """List what is kept."""
-        return frozenset(self._places)
+        return frozenset(chain.from_iterable(segment.row_of for segment in self._segments))
 
     def checksums(self) -> dict[ChunkId, int]:
         """Give the CRC-32 of the bytes of each vector: ten thousand take ten milliseconds."""
@@ -111,20 +112,25 @@ class ArrayIndex:
         """Give back vectors, bit for bit, in the order asked for."""
         rows = np.empty((len(ids), self._dimensions), dtype=np.float32)
         for at, chunk in enumerate(ids):
-            if chunk not in self._places:
-                raise DamagedError("a vector is missing")
-            segment, row = self._places[chunk]
-            rows[at] = segment.rows[row]
+            rows[at] = self._row(chunk)
         return rows
+
+    def _row(self, chunk: ChunkId) -> Vectors:
+        for segment in self._segments:
+            if chunk in segment.row_of:
+                return np.asarray(segment.rows[segment.row_of[chunk]])
+        raise DamagedError("a vector is missing")
 
     def nearest(self, vector: Vectors, *, limit: int) -> list[tuple[ChunkId, float]]:
         """Find the vectors closest to one, with exact cosines."""
-        if not self._places:
+        if self._live is None:
+            self._live = _Live.of(self._segments)
+        if not self._live.ids:
             return []
         coarse = [coarse_cosines(segment.rows, vector) for segment in self._segments]
-        live = np.concatenate(coarse)[self._live]
+        live = np.concatenate(coarse)[self._live.rows]
         rows = could_be_best(live, limit=limit, dimensions=self._dimensions)
-        ids = [self._live_ids[row] for row in rows]
+        ids = [self._live.ids[row] for row in rows]
         return best(self.cosines(vector, ids), limit=limit)
 
     def cosines(self, vector: Vectors, ids: Sequence[ChunkId]) -> dict[ChunkId, float]:
@@ -146,7 +152,7 @@ class ArrayIndex:
         """Let go of files; twice is harmless."""
         # A mapping ends with the last array that lies in it.
         self._segments = []
-        self._take_stock()
+        self._live = None
 
     def _write(
         self, ids: Sequence[ChunkId], vectors: Vectors, instead_of: list["_Segment"]
@@ -171,17 +177,6 @@ class ArrayIndex:
         segment.path.unlink()
         self._segments.remove(segment)
 
-    def _take_stock(self) -> None:
-        """Note where each vector is."""
-        self._places: dict[ChunkId, tuple[_Segment, int]] = {}
-        for segment in self._segments:
-            rows = range(len(segment.ids))
-            self._places.update(zip(segment.ids, zip(repeat(segment), rows), strict=False))
-        self._places.pop(ChunkId(""), None)
-        names = list(chain.from_iterable(segment.ids for segment in self._segments))
-        self._live = np.flatnonzero(np.fromiter(map(bool, names), np.bool_, len(names)))
-        self._live_ids = list(filter(None, names))
-
 
 @dataclass(slots=True, eq=False)
 class _Segment:
@@ -190,12 +185,14 @@ class _Segment:
     Attributes:
         path: Its name is a number: a segment that was written later has a larger one.
         ids: Of each row; empty where the row was erased.
+        row_of: Where each id stands.
         rows: In the file itself, not a copy.
         count: How many rows are not erased.
     """
 
     path: Path
     ids: list[ChunkId]
+    row_of: dict[ChunkId, int]
     rows: Vectors
     count: int
 
@@ -222,26 +219,23 @@ class _Segment:
             for at in range(0, len(names), id_bytes)
         ]
         rows = np.frombuffer(content, dtype=np.float32, count=many * length, offset=start)
-        return cls(path, ids, rows.reshape(many, length), sum(map(bool, ids)))
-
-    def live(self) -> list[tuple[int, ChunkId]]:
-        """List the rows that are not erased, with their ids."""
-        return [(row, chunk) for row, chunk in enumerate(self.ids) if chunk]
+        row_of = dict(zip(ids, range(many), strict=True))
+        row_of.pop(ChunkId(""), None)
+        return cls(path, ids, row_of, rows.reshape(many, length), sum(map(bool, ids)))
 
     def live_rows(self) -> Vectors:
         """Give the rows that are not erased; no copy where all are there."""
         if self.count == len(self.ids):
             return self.rows
-        return self.rows[[row for row, _ in self.live()]]
+        return self.rows[[row for row, chunk in enumerate(self.ids) if chunk]]
 
-    def checksums(self) -> list[tuple[ChunkId, int]]:
+    def checksums(self) -> Iterator[tuple[ChunkId, int]]:
         """Give the CRC-32 of each row that is not erased."""
         content = self.rows.data.cast("B")
         row_bytes = self.rows.itemsize * self.rows.shape[1]
-        return [
-            (chunk, crc32(content[row * row_bytes : (row + 1) * row_bytes]))
-            for row, chunk in self.live()
-        ]
+        for row, chunk in enumerate(self.ids):
+            if chunk:
+                yield chunk, crc32(content[row * row_bytes : (row + 1) * row_bytes])
 
     def erase(self, rows: Collection[int]) -> None:
         """Overwrite rows and their ids, on disk too when this returns."""
@@ -259,11 +253,26 @@ class _Segment:
             os.fsync(descriptor)
             for row in rows:
                 os.pwrite(descriptor, bytes(id_bytes), HEAD.size + row * id_bytes)
+                self.row_of.pop(self.ids[row], None)
                 self.ids[row] = ChunkId("")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         self.count -= len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """The rows of all segments that are not erased, by their number among all, and their ids."""
+
+    rows: npt.NDArray[np.intp]
+    ids: list[ChunkId]
+
+    @classmethod
+    def of(cls, segments: Sequence[_Segment]) -> Self:
+        names = list(chain.from_iterable(segment.ids for segment in segments))
+        rows = np.flatnonzero(np.fromiter(map(bool, names), np.bool_, len(names)))
+        return cls(rows, list(filter(None, names)))
 
 
 def _rows_start(many: int, id_bytes: int) -> int:

@@ -22,6 +22,7 @@ from partitioned_rag.store.refusals import damage, refusals
 from partitioned_rag.values import (
     Chunk,
     ChunkId,
+    Contents,
     Entry,
     PartitionId,
     Piece,
@@ -236,17 +237,14 @@ class Catalog:
             chunks = self._db.execute("SELECT count(*) FROM chunks").fetchone()
             return int(sources[0]), int(chunks[0])
 
-    def put(
-        self, reading: Reading, entries: Iterable[Entry], *, vector_crc32: Mapping[ChunkId, int]
-    ) -> None:
-        """Replace all that is known of a source, writing what differs; within a `transaction`.
+    def put(self, contents: Contents, *, vector_crc32: Mapping[ChunkId, int]) -> None:
+        """Replace what is known of a source, writing what differs; within a `transaction`.
 
         Args:
-            reading: What was read, or refused.
-            entries: All chunks of the source, with what they are found by.
+            contents: What was read, or refused, and the chunks.
             vector_crc32: Of the vectors of those chunks that the source did not have before.
         """
-        entries = list(entries)
+        reading, entries = contents.reading, contents.entries
         path = os.fsencode(reading.source.path)
         self._db.execute(
             "INSERT OR IGNORE INTO sources (path, size_bytes, mtime_ns, ctime_ns, inode, settled,"
@@ -267,10 +265,7 @@ class Catalog:
         )
         source_id = self._db.execute("SELECT id FROM sources WHERE path = ?", (path,)).fetchone()[0]
         kept = {entry.chunk.id for entry in entries}
-        had = {
-            ChunkId(row[0])
-            for row in self._db.execute("SELECT id FROM chunks WHERE source_id = ?", (source_id,))
-        }
+        had = self.chunk_ids({reading.source.path: contents.since})
         staying = self._staying(had - kept)
         for entry in entries:
             if entry.chunk.id in had:
@@ -364,18 +359,18 @@ class Catalog:
             self.full_text.remove_source(path)
             self._db.execute("DELETE FROM sources WHERE path = ?", (path,))
 
-    def chunk_ids(self, paths: Sequence[str] | None = None) -> set[ChunkId]:
-        """List the chunks of some sources, or of all."""
+    def chunk_ids(self, since: Mapping[str, int] | None = None) -> set[ChunkId]:
+        """List the chunks of some sources, of each from a place on, or of all sources."""
         with damage():
-            if paths is None:
+            if since is None:
                 return {ChunkId(row[0]) for row in self._db.execute("SELECT id FROM chunks")}
             return {
                 ChunkId(row[0])
-                for path in paths
+                for path, start in since.items()
                 for row in self._db.execute(
                     "SELECT chunks.id FROM chunks JOIN sources ON sources.id = source_id"
-                    " WHERE path = ?",
-                    (os.fsencode(path),),
+                    " WHERE path = ? AND start >= ?",
+                    (os.fsencode(path), start),
                 )
             }
 

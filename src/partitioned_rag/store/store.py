@@ -24,7 +24,7 @@ from partitioned_rag.values import (
     Candidate,
     Chunk,
     ChunkId,
-    Entry,
+    Contents,
     Match,
     PartitionId,
     Piece,
@@ -211,9 +211,9 @@ class Store:
         """Count the sources that are indexed, and their chunks."""
         return self._catalog.counts()
 
-    def chunk_ids(self, paths: Sequence[str]) -> set[ChunkId]:
-        """List the chunks of some sources."""
-        return self._catalog.chunk_ids(paths)
+    def replaced_by(self, batch: Sequence[Contents]) -> set[ChunkId]:
+        """List the chunks that some contents take the place of."""
+        return self._catalog.chunk_ids({each.reading.source.path: each.since for each in batch})
 
     def chunks_within(self, path: str, start: int, end: int) -> list[Chunk]:
         """List the chunks of a source that share characters with a span, in order."""
@@ -316,18 +316,18 @@ class Store:
 
     def put(
         self,
-        batch: Sequence[tuple[Reading, Sequence[Entry]]],
+        batch: Sequence[Contents],
         vectors: Mapping[str, "Vector"],
     ) -> None:
         """Make sources be what was read; when this returns, it is acknowledged.
 
         Args:
-            batch: What was read, with its chunks (none for a skipped source).
+            batch: What was read of each source, with its chunks.
             vectors: By the text that was embedded, for every chunk that the source did not have
                 before.
         """
-        had = self._catalog.chunk_ids([reading.source.path for reading, _ in batch])
-        entries = [entry for _, of_one in batch for entry in of_one]
+        had = self.replaced_by(batch)
+        entries = [entry for contents in batch for entry in contents.entries]
         kept = {entry.chunk.id for entry in entries}
         new = {
             entry.chunk.id: vectors[entry.fields.embedded]
@@ -343,12 +343,12 @@ class Store:
             are_words_gone = self._catalog.has_other_words(
                 had - kept, (entry.chunk.text for entry in entries)
             )
-            for reading, of_one in batch:
-                self._catalog.put(reading, of_one, vector_crc32=checksums)
+            for contents in batch:
+                self._catalog.put(contents, vector_crc32=checksums)
             if are_words_gone:
                 self._catalog.full_text.erase()
             self._count_revision(added=len(new), erased=len(had - kept))
-        self._read_again(reading.source.path for reading, _ in batch)
+        self._read_again(contents.reading.source.path for contents in batch)
         self._erase(had - kept)
         self._keep_copy()
 
@@ -364,7 +364,7 @@ class Store:
         """Forget sources; when this returns, it is acknowledged."""
         if not paths:
             return
-        gone = self._catalog.chunk_ids(paths)
+        gone = self._catalog.chunk_ids(dict.fromkeys(paths, 0))
         with self._catalog.transaction():
             self._catalog.remove(paths)
             if gone:

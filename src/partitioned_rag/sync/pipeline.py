@@ -2,7 +2,8 @@
 
 What is gone goes first; what is new is acknowledged in batches, so that a killed run loses one
 batch of work at most. A text that is indexed anywhere in the partition is not embedded again:
-a renamed file costs nothing, a chat that grew costs its tail.
+a renamed file costs nothing, a chat that grew costs its tail. Of that chat no more is cut and
+compared, either, than what stands so near its new end that it can be found by something else now.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +17,8 @@ from partitioned_rag.store.catalog import IndexedSource
 from partitioned_rag.store.store import Store
 from partitioned_rag.sync.plan import SyncPlan
 from partitioned_rag.values import (
+    Contents,
     Document,
-    Entry,
     PartitionId,
     Progress,
     Reading,
@@ -63,7 +64,7 @@ class Changes:
 class Read(Protocol):
     """Reads a source, if it does not hold what is known of it; as `sources` does."""
 
-    def __call__(self, source: Source, *, known_sha256: str) -> Reading:
+    def __call__(self, source: Source, *, known_sha256: str, known_bytes: int) -> Reading:
         """Give the reading; its outcome is None where the content has that hash."""
         ...
 
@@ -92,23 +93,28 @@ def carry_out(
     to_read = plan.to_read
     total_bytes = sum(source.stamp.size_bytes for source in to_read)
     done_bytes = done_chunks = 0
-    batch: list[tuple[Reading, Sequence[Entry]]] = []
+    batch: list[Contents] = []
     touched: list[Reading] = []
     waiting = 0
     again = frozenset(plan.retry)
     for number, source in enumerate(to_read, start=1):
         before = indexed.get(source.path)
-        known_sha256 = before.content_sha256 if before and source not in again else ""
-        reading = read(source, known_sha256=known_sha256)
+        known = before if source not in again else None
+        reading = read(
+            source,
+            known_sha256=known.content_sha256 if known else "",
+            known_bytes=known.source.stamp.size_bytes if known and known.skip is None else 0,
+        )
         if before and _reads_as_before(reading, before):
             if (before.source, before.settled) != (reading.source, reading.settled):
                 touched.append(reading)
         else:
-            reading, entries = _cut(reading, embedder)
-            changes += _change(reading, before, indexed.get(old_path.get(source.path, "")))
-            batch.append((reading, entries))
-            waiting += len(entries)
-            done_chunks += len(entries)
+            contents = _cut(reading, embedder)
+            renamed_from = indexed.get(old_path.get(source.path, ""))
+            changes += _change(contents.reading, before, renamed_from)
+            batch.append(contents)
+            waiting += len(contents.entries)
+            done_chunks += len(contents.entries)
         done_bytes += source.stamp.size_bytes
         if waiting >= BATCH_CHUNKS or len(batch) >= BATCH_SOURCES:
             _write(batch, store=store, embedder=embedder)
@@ -138,22 +144,29 @@ def _reads_as_before(reading: Reading, before: IndexedSource) -> bool:
     return is_same and reading.outcome in (None, before.skip)
 
 
-def _cut(reading: Reading, embedder: Embedder) -> tuple[Reading, Sequence[Entry]]:
+def _cut(reading: Reading, embedder: Embedder) -> Contents:
+    """Cut what was read, from where on it can differ from what is indexed."""
     document = reading.outcome
     if not isinstance(document, Document):
-        return reading, ()
-    chunks = chunk(document, token_spans=embedder.token_spans, window_tokens=embedder.window_tokens)
+        return Contents(reading=reading)
+    since = fields.same_until(document, reading.same_until)
+    chunks = chunk(
+        document,
+        token_spans=embedder.token_spans,
+        window_tokens=embedder.window_tokens,
+        since=since,
+    )
     if chunks:
-        return reading, fields.entries(document, chunks)
+        entries = tuple(fields.entries(document, chunks))
+        return Contents(reading=reading, entries=entries, since=since)
     nothing = Skip(source=document.path, reason=SkipReason.NO_TEXT, detail="only white space")
-    return (
-        Reading(
+    return Contents(
+        reading=Reading(
             source=reading.source,
             settled=reading.settled,
             content_sha256=reading.content_sha256,
             outcome=nothing,
-        ),
-        (),
+        )
     )
 
 
@@ -174,16 +187,14 @@ def _was_indexed(indexed: Mapping[str, IndexedSource], path: str) -> bool:
     return path in indexed and indexed[path].skip is None
 
 
-def _write(
-    batch: Sequence[tuple[Reading, Sequence[Entry]]], *, store: Store, embedder: Embedder
-) -> None:
+def _write(batch: Sequence[Contents], *, store: Store, embedder: Embedder) -> None:
     if not batch:
         return
-    had = store.chunk_ids([reading.source.path for reading, _ in batch])
+    had = store.replaced_by(batch)
     new = dict.fromkeys(
         entry.fields.embedded
-        for _, entries in batch
-        for entry in entries
+        for contents in batch
+        for entry in contents.entries
         if entry.chunk.id not in had
     )
     vectors = store.known_vectors(new)
