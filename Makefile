@@ -33,6 +33,7 @@ types: $(VENV)/installed-dev  ## the type checker, strictly
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[openvino]'
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/bf16.py

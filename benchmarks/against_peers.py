@@ -275,8 +275,11 @@ def main() -> None:
             store = bench.folder / f"{side}-chat"
             bench.chat_built[side] = bench.sync(side, bench.chat, store, bench.chat_chunks)
             print(f"{side}: has its chat", flush=True)
+        embedder.embed_chunks(["What it embeds with may turn out only as it embeds."])
         sizes = {
             "files": given.files,
+            "precision": embedder.version.partition(" ")[0],
+            "runtime": embedder.runtime,
             "chunks": sum(map(len, bench.chunks.values())),
             "chat_kb": given.chat_kb,
             "chat_chunks": sum(map(len, bench.chat_chunks.values())),
