@@ -46,7 +46,7 @@ def openvino_layers(bert: Bert, *, threads: int) -> "Layers":
         "INFERENCE_NUM_THREADS": threads,
         # Bound to a core, it would wait for whoever else is bound to it.
         "ENABLE_CPU_PINNING": False,
-        # What is made for a length of text: kept for every length, it takes 80 MB and saves no time.
+        # What is made for each length of text: to keep all of it takes 80 MB and saves no time.
         "CPU_RUNTIME_CACHE_CAPACITY": 10,
     }
     compiled = openvino.Core().compile_model(_model(bert, openvino), "CPU", settings)
