@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from partitioned_rag import chunking
 from partitioned_rag.durable import remove_folder
-from partitioned_rag.embedding.embedder import Embedder, maker_of
+from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.errors import StoreError
 from partitioned_rag.matching import fields, mixing
 from partitioned_rag.place import is_gone
@@ -27,7 +27,7 @@ from partitioned_rag.store.catalog import Catalog, IndexedSource
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import hold
 from partitioned_rag.store.store import CATALOG, Maker, Store, holds_nothing_else
-from partitioned_rag.sync.pipeline import Changes, OtherEmbedderError, carry_out
+from partitioned_rag.sync.pipeline import Changes, carry_out
 from partitioned_rag.sync.plan import OF_THE_MOMENT, Known, SyncPlan, plan
 from partitioned_rag.units import CHARS_PER_TOKEN, UNIT_TOKENS, units
 from partitioned_rag.values import (
@@ -470,14 +470,6 @@ class Partition:
                     self.close()
 
     def _whatever_it_takes(self, work: Callable[[Store], T]) -> T:
-        """Run work; if that shows who the embedder is, run it on an index of that one."""
-        try:
-            return self._mended(work)
-        except OtherEmbedderError:
-            self.close()
-            return self._mended(work)
-
-    def _mended(self, work: Callable[[Store], T]) -> T:
         """Run work; open the store once more before believing that it is damaged."""
         try:
             return work(self._opened())
@@ -498,20 +490,15 @@ class Partition:
             except DamagedError:
                 self.close()
         if self._store is None:
-            self._store = Store(self._index_folder, self._maker(), certain=self._certain_maker)
+            self._store = Store(
+                self._index_folder,
+                Maker(
+                    embedder=f"{self._embedder.name} ({self._embedder.version})",
+                    recipe=f"{registry.RECIPE} {chunking.RECIPE} {fields.RECIPE}",
+                    dimensions=self._embedder.dimensions,
+                ),
+            )
         return self._store
-
-    def _maker(self) -> Maker:
-        return Maker(
-            embedder=maker_of(self._embedder),
-            recipe=f"{registry.RECIPE} {chunking.RECIPE} {fields.RECIPE}",
-            dimensions=self._embedder.dimensions,
-        )
-
-    def _certain_maker(self) -> Maker:
-        # Its version may be no more than expected until it has embedded something.
-        self._embedder.embed_chunks(["Here I am."])
-        return self._maker()
 
     def _say_waiting(self, holder: int) -> None:
         process = f"process {holder}" if holder else "another process"

@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(folder: Path) -> Iterator[Store]:
-    opened = Store(folder, MAKER, certain=lambda: MAKER)
+    opened = Store(folder, MAKER)
     yield opened
     opened.close()
 
@@ -81,7 +81,7 @@ def test_a_new_store_is_empty_and_says_nothing(store: Store) -> None:
 def test_what_was_put_is_found_by_another_opening(store: Store, folder: Path) -> None:
     put(store, "friend/a.txt", ["north", "east"])
     store.close()
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     found = nearest(again, axis(1), limit=1)
     again.close()
     assert [(hit.source, hit.text, hit.score) for hit in found] == [("friend/a.txt", "east", 1.0)]
@@ -185,7 +185,7 @@ def test_a_word_of_thousands_of_chunks_is_passed_over_beside_a_rarer_one(store: 
 
 
 def test_another_handle_sees_what_was_written_once_it_refreshes(store: Store, folder: Path) -> None:
-    other = Store(folder, MAKER, certain=lambda: MAKER)
+    other = Store(folder, MAKER)
     put(store, "friend/a.txt", ["one"])
     other.refresh()
     assert nearest(other, axis(0), limit=1)[0].text == "one"
@@ -209,7 +209,7 @@ def test_a_catalog_of_garbage_is_begun_anew_and_it_is_said(store: Store, folder:
     (folder / "catalog.sqlite3").write_bytes(b"this is no database " * 500)
     for leftover in folder.glob("catalog.sqlite3-*"):
         leftover.unlink()
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert "damaged" in again.note
     assert again.counts() == (0, 0)
     assert not (folder / "array").exists()
@@ -232,7 +232,7 @@ def test_a_source_that_is_not_found_by_its_path_is_damage(store: Store, folder: 
     with (folder / "catalog.sqlite3").open("r+b") as file:
         file.seek((page - 1) * page_bytes + 39)
         file.write(bytes(page_bytes - 39))
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert len(again.sources()) == 5
     with pytest.raises(DamagedError):
         again.restamp([reading("friend/3.txt", "one")])
@@ -251,47 +251,11 @@ def test_the_index_of_another_maker_is_begun_anew_and_it_is_said(
 ) -> None:
     put(store, "friend/a.txt", ["one"])
     store.close()
-    again = Store(folder, maker, certain=lambda: maker)
+    again = Store(folder, maker)
     assert said in again.note
     assert again.note.endswith("rebuilt from the folder")
     assert again.counts() == (0, 0)
     again.close()
-
-
-def test_an_index_is_not_thrown_away_before_its_maker_is_certain(
-    store: Store, folder: Path
-) -> None:
-    put(store, "friend/a.txt", ["one"])
-    store.close()
-    expected = Maker(embedder="test (2)", recipe="r1", dimensions=4)
-    again = Store(folder, expected, certain=lambda: MAKER)
-    assert (again.note, again.counts(), again.embedder) == ("", (1, 1), "test (1)")
-    again.close()
-
-
-def test_nor_where_another_handle_has_begun_it_anew(folder: Path) -> None:
-    turned = Maker(embedder="test (2)", recipe="r1", dimensions=4)
-    early = Store(folder, MAKER, certain=lambda: turned)
-    late = Store(folder, turned, certain=lambda: turned)
-    put(late, "friend/a.txt", ["one"])
-    late.close()
-    early.refresh()
-    assert (early.note, early.counts(), early.embedder) == ("", (1, 1), "test (2)")
-    early.close()
-
-
-def test_who_made_an_index_is_not_asked_where_it_is_as_expected(store: Store, folder: Path) -> None:
-    store.close()
-    asked: list[Maker] = []
-
-    def certain() -> Maker:
-        asked.append(MAKER)
-        return MAKER
-
-    again = Store(folder, MAKER, certain=certain)
-    again.refresh()
-    again.close()
-    assert asked == []
 
 
 @pytest.mark.parametrize("how", ["removed", "edited", "emptied"])

@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(folder: Path) -> Iterator[Store]:
-    opened = Store(folder, MAKER, certain=lambda: MAKER)
+    opened = Store(folder, MAKER)
     yield opened
     opened.close()
 
@@ -163,7 +163,7 @@ def test_whatever_befalls_the_array_the_answers_are_the_same(
     before = scores(store, "two")
     store.close()
     spoil(folder / "array")
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert scores(again, "two") == before
     assert again.note == ""
     again.close()
@@ -180,7 +180,7 @@ def test_a_vector_of_another_time_is_not_taken_for_the_one_of_now(
     with array(folder) as index:
         index.remove([name("one")])
         index.add([name("one")], vector("something else").reshape(1, -1))
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert dict(scores(again, "one"))[name("one")] == pytest.approx(1)
     again.close()
 
@@ -193,7 +193,7 @@ def test_what_chroma_lost_is_found_and_given_back_to_it(store: Store, folder: Pa
     store.close()
     with chroma(folder) as index:
         index.remove([name("one")])
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert found(again, "one") == ["one", "two"]
     many = [f"line {number}" for number in range(BEHIND_AT_MOST + 1)]
     put(again, "friend/b.txt", many)
@@ -209,7 +209,7 @@ def test_a_chroma_of_garbage_is_nothing_to_worry_about_and_made_anew(
     store.close()
     (path,) = folder.rglob("chroma.sqlite3")
     path.write_bytes(GARBAGE)
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert found(again, "one") == ["one"]
     many = [f"line {number}" for number in range(BEHIND_AT_MOST + 1)]
     put(again, "friend/b.txt", many)
@@ -228,7 +228,7 @@ def test_a_vector_that_neither_has_is_damage(store: Store, folder: Path, *, alte
             index.remove([name("one")])
             if altered:
                 index.add([name("one")], vector("something else").reshape(1, -1))
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     for _ in range(2):
         with pytest.raises(DamagedError, match="altered" if altered else "missing"):
             scores(again, "one")
@@ -245,7 +245,7 @@ def test_a_vector_that_no_chunk_has_is_dropped_when_the_array_is_opened(
     store.close()
     with array(folder) as index:
         index.add([name("orphan")], vector("orphan").reshape(1, -1))
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert found(again, "orphan") == ["one"]
     again.close()
     with array(folder) as index:
@@ -258,7 +258,7 @@ def test_an_orphan_of_chroma_is_dropped_when_its_copy_is_made(store: Store, fold
     store.close()
     with chroma(folder) as index:
         index.add([name("orphan")], vector("orphan").reshape(1, -1))
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     many = [f"line {number}" for number in range(BEHIND_AT_MOST + 1)]
     put(again, "friend/b.txt", many)
     again.close()
@@ -288,7 +288,7 @@ def test_a_first_copy_that_failed_is_made_with_the_next_vector(store: Store, fol
         put(store, "friend/a.txt", ["one"])
     store.close()
     in_the_way.unlink()
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert found(again, "one") == ["one"]
     put(again, "friend/a.txt", ["one", "two"])
     again.close()
@@ -356,7 +356,7 @@ def test_many_deletions_make_the_copy_be_written_anew(store: Store, folder: Path
     assert after != before
     assert found(store, "kept") == ["kept"]
     store.close()
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert found(again, "kept") == ["kept"]
     again.close()
     with chroma(folder) as index:
@@ -522,7 +522,7 @@ def test_a_handle_notices_what_a_killed_process_did_to_the_array(
     put(store, "friend/b.txt", ["three", "four", "five"])
     assert sorted(found(store, "one")) == ["five", "four", "one", "three", "two"]
     store.close()
-    again = Store(folder, MAKER, certain=lambda: MAKER)
+    again = Store(folder, MAKER)
     assert sorted(found(again, "one")) == ["five", "four", "one", "three", "two"]
     assert again.note == ""
     again.close()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from partitioned_rag.embedding.embedder import maker_of
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.sources.raw import MAX_FILE_BYTES
 from partitioned_rag.sources.registry import Readers
@@ -73,8 +72,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     folder = tmp_path / "box/friend"
     folder.mkdir(parents=True)
     embedder = open_embedder("hashing")
-    maker = Maker(embedder=maker_of(embedder), recipe="", dimensions=embedder.dimensions)
-    store = Store(tmp_path / "index", maker, certain=lambda: maker)
+    store = Store(
+        tmp_path / "index", Maker(embedder="hashing", recipe="", dimensions=embedder.dimensions)
+    )
     desk = Desk(folder, store)
     write(desk, "the tide comes in")
     yield desk

@@ -30,11 +30,7 @@ class Embedder(Protocol):
 
     @property
     def version(self) -> str:
-        """Differs whenever vectors are not comparable; known without loading the weights.
-
-        Where it depends on what this machine can do, it is what is to be expected until the first
-        chunks have been embedded, and stays as they were embedded from then on.
-        """
+        """Differs whenever vectors are not comparable; known without loading the weights."""
         ...
 
     @property
@@ -91,8 +87,3 @@ class Embedder(Protocol):
             OllamaError: The server failed.
         """
         ...
-
-
-def maker_of(embedder: Embedder) -> str:
-    """Name an embedder and its version, as an index remembers what made it."""
-    return f"{embedder.name} ({embedder.version})"

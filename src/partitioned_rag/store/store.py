@@ -6,7 +6,7 @@ through the catalog, and they are dropped when the vectors are opened next. A ch
 in neither place, or another one, is damage: the partition is rebuilt from its folder.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
@@ -69,20 +69,14 @@ class Maker:
 class Store:
     """The index of one partition, in one folder. One thread and one process at a time."""
 
-    def __init__(self, folder: Path, maker: Maker, *, certain: Callable[[], Maker]) -> None:
+    def __init__(self, folder: Path, maker: Maker) -> None:
         """Open what is there, or begin anew; the caller holds the partition's lock.
-
-        Args:
-            folder: Where it is or will be.
-            maker: As far as it is known without loading anything.
-            certain: Makes sure of it; called before the index of another embedder is thrown away.
 
         Raises:
             OSError: The folder cannot be read or written.
         """
         self._folder = folder
         self._maker = maker
-        self._certain = certain
         self._meta: dict[str, str] = {}
         self._vectors: PartitionVectors
         # What the catalog says of the sources, as long as nobody else has written to it.
@@ -98,7 +92,7 @@ class Store:
         else:
             if is_lost:
                 self.note = "the catalog of the index was lost: rebuilt from the folder"
-        if difference := self._certain_difference():
+        if difference := self._difference():
             self.begin_anew(difference)
         self._remove_leftovers()
 
@@ -130,7 +124,7 @@ class Store:
             self.close()
             make_private_folder(self._folder)
             self._open_catalog()
-            if difference := self._certain_difference():
+            if difference := self._difference():
                 self.begin_anew(difference)
             return
         meta = _checked(self._catalog.meta())
@@ -176,11 +170,6 @@ class Store:
             if vectors != self._chroma_folder():
                 remove_folder(vectors)
 
-    def _certain_difference(self) -> str:
-        if self._meta.get("embedder") != self._maker.embedder:
-            self._maker = self._certain()
-        return self._difference()
-
     def _difference(self) -> str:
         meta = self._meta
         if meta.get("format") != FORMAT or meta.get("recipe") != self._maker.recipe:
@@ -195,11 +184,6 @@ class Store:
         return ""
 
     # ------------------------------------------------------------ reading
-
-    @property
-    def embedder(self) -> str:
-        """Name and version of the embedder whose vectors it holds."""
-        return self._maker.embedder
 
     def sources(self) -> Mapping[str, IndexedSource]:
         """List every source that was read, by path, skipped ones included; it stays current."""

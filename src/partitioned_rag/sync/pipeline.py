@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from partitioned_rag.chunking import chunk
-from partitioned_rag.embedding.embedder import Embedder, maker_of
+from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.matching import fields
 from partitioned_rag.store.catalog import IndexedSource
 from partitioned_rag.store.store import Store
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
 # Enough texts to sort by length without much padding, few enough to stay small in memory.
 BATCH_CHUNKS = 512
 BATCH_SOURCES = 256
-
-
-class OtherEmbedderError(Exception):
-    """As it embedded, the embedder turned out to be another than the index is of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +78,6 @@ def carry_out(
 
     Raises:
         EmbedderError: The embedder failed; what was acknowledged before stands.
-        OtherEmbedderError: Its vectors do not belong into this store; none of them got there.
         DamagedError: The store contradicts itself.
         OSError: The store cannot be written.
     """
@@ -202,6 +197,4 @@ def _write(batch: Sequence[Contents], *, store: Store, embedder: Embedder) -> No
     for start in range(0, len(unknown), BATCH_CHUNKS):
         texts = unknown[start : start + BATCH_CHUNKS]
         vectors.update(zip(texts, embedder.embed_chunks(texts), strict=True))
-    if unknown and maker_of(embedder) != store.embedder:
-        raise OtherEmbedderError
     store.put(batch, vectors)
