@@ -5,7 +5,7 @@ given to the peers, which pay neither for cutting nor, where only the work is ti
 and loading the model; we pay for both.
 
 python benchmarks/against_peers.py [--files N] [--paragraphs N] [--chat-kb N] [--repeats N]
-                                   [--questions N] [--peers NAME,NAME]
+                                   [--questions N] [--embedder NAME] [--peers NAME,NAME]
 
 Run it alone on the machine (over an hour on two cores; most of it goes into the peers' embedding).
 The peers are installed by `make bench` into `.venv-peers`.
@@ -75,6 +75,7 @@ class Bench:
     folder: Path
     sides: Sequence[str]
     questions: int
+    embedder: str
     figures: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     counted: dict[str, dict[str, float]] = field(default_factory=dict)
     chunks: dict[str, list[str]] = field(default_factory=dict)
@@ -99,7 +100,7 @@ class Bench:
     def sync(self, side: str, files: Path, store: Path, chunks: Mapping[str, list[str]]) -> Cost:
         """Have a side make its index what the folder is."""
         if side == OURS:
-            return work(side, "sync", files=files, store=store)
+            return work(side, "sync", files=files, store=store, embedder=self.embedder)
         given = self.folder / "chunks.json"
         given.write_text(json.dumps(chunks), encoding="utf-8")
         return work(side, "sync", files=files, store=store, chunks=given)
@@ -186,8 +187,10 @@ def ask_warm(bench: Bench) -> None:
     given = bench.folder / "questions.json"
     given.write_text(json.dumps([asked[0], *asked]), encoding="utf-8")
     for side in bench.sides:
+        options = {"embedder": bench.embedder} if side == OURS else {}
+        store = bench.stores[side]
         said = work(
-            side, "search", files=bench.public, store=bench.stores[side], questions=given
+            side, "search", files=bench.public, store=store, questions=given, **options
         ).said
         times = sorted(said["times_s"][1:])
         bench.note("warm p50", side, statistics.median(times) * 1_000)
@@ -207,7 +210,7 @@ def ask_cold(bench: Bench, gone: str) -> None:
         if side == OURS:
             box = str(bench.public.parent)
             command = [sys.executable, "-c", PRAG, "search", words, "--json", "--box", box]
-            cost = run(command, PRAG_INDEX=str(store))
+            cost = run(command, PRAG_INDEX=str(store), PRAG_EMBEDDER=bench.embedder)
             hits = [hit["text"] for hit in cost.said["hits"]]
         else:
             cost = work(side, "search", files=bench.public, store=store, questions=given)
@@ -259,14 +262,15 @@ def main() -> None:
     parser.add_argument("--chat-kb", type=int, default=1_000, help="size of the chat that grows")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
     parser.add_argument("--questions", type=int, default=200, help="warm ones of a round")
+    parser.add_argument("--embedder", default=DEFAULT_EMBEDDER, help="ours")
     parser.add_argument("--peers", type=peers_named, default=PEERS, help="those to compare with")
     given = parser.parse_args()
     sides = [OURS, *at_hand(given.peers)]
     if sides == [OURS]:
         return
-    embedder = open_embedder(DEFAULT_EMBEDDER)
+    embedder = open_embedder(given.embedder)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), sides, given.questions)
+        bench = Bench(Path(folder), sides, given.questions, given.embedder)
         make_box(bench.folder / "box", files=given.files, paragraphs=given.paragraphs)
         make_chat(bench.chat, kilobytes=given.chat_kb)
         bench.chunks, bench.chat_chunks = cut(bench.public, embedder), cut(bench.chat, embedder)
@@ -275,11 +279,10 @@ def main() -> None:
             store = bench.folder / f"{side}-chat"
             bench.chat_built[side] = bench.sync(side, bench.chat, store, bench.chat_chunks)
             print(f"{side}: has its chat", flush=True)
-        embedder.embed_chunks(["What it embeds with may turn out only as it embeds."])
         sizes = {
             "files": given.files,
-            "precision": embedder.version.partition(" ")[0],
-            "runtime": embedder.runtime,
+            "embedder": embedder.name,
+            "version": embedder.version,
             "chunks": sum(map(len, bench.chunks.values())),
             "chat_kb": given.chat_kb,
             "chat_chunks": sum(map(len, bench.chat_chunks.values())),

@@ -1,7 +1,5 @@
 """What the default embedder gains over the same weights in torch, and what it loses: nothing.
 
-In fp32, wherever it runs; `bf16.py` asks about the other precision.
-
 Needs the texts of shared/data beside the repository.
 Run it alone on the machine: `python benchmarks/embedding.py` (about three minutes on two cores).
 """
@@ -25,8 +23,7 @@ from ratio import compared, save
 
 from partitioned_rag import Embedder
 from partitioned_rag.chunking import chunk
-from partitioned_rag.embedding.minilm import minilm, packaged_folder
-from partitioned_rag.embedding.precision import FP32
+from partitioned_rag.embedding.minilm import packaged_folder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.values import Document
 
@@ -158,7 +155,7 @@ def main() -> None:
     answers: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         cold(Path(folder), answers)
-    in_bulk(minilm(precision=FP32), open_embedder(str(packaged_folder())), answers)
+    in_bulk(open_embedder(DEFAULT_EMBEDDER), open_embedder(str(packaged_folder())), answers)
     packages = ("onnxruntime", "numpy", "torch", "sentence-transformers", "tokenizers", "chromadb")
     save("embedding", answers, packages=packages)
 

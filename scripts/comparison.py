@@ -30,7 +30,7 @@ PEERS_TEXT = """\
 Every library gets the same {files:,} text files of {chunks:,} chunks.
 One line more is written to a chat of {chat_kb:,} kB, which is {chat_chunks:,} chunks.
 All use the same MiniLM weights, on the processor, without a network.
-Ours computes the vectors of chunks in {precision} with {runtime}, the peers in fp32 with torch.
+Our embedder is {embedder} ({version}); the peers compute in fp32, with torch.
 The sides take turns; rounds: {rounds}.
 
 Beside each figure of a peer stands how many times better ours is.
@@ -90,7 +90,7 @@ def peers_in_short(result: Result) -> str:
         "",
         f"The same weights and the same {sizes['chunks']:,} chunks of {sizes['files']:,} files.",
         f"Medians on {result['machine']['cores']} cores, the sides taking turns.",
-        f"Ours embeds in {sizes['precision']} with {sizes['runtime']}.",
+        f"Our embedder is `{sizes['embedder']}`, and nobody has a graphics card.",
     ]
     return "\n".join(lines)
 

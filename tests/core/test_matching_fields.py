@@ -11,8 +11,8 @@ from partitioned_rag.matching.fields import (
     MAX_NEIGHBOUR_CHARS,
     RECIPE,
     TURNS_AROUND,
+    cut_from,
     entries,
-    same_until,
 )
 from partitioned_rag.sources import chatlog
 from partitioned_rag.sources.raw import RawFile
@@ -130,16 +130,16 @@ def test_a_chat_is_found_as_before_up_to_the_neighbours_of_what_may_differ() -> 
     six = chat("zero", "one", "two", "three", "four", "five")
     starts = [turn.start for turn in six.segments]
     # Four begins before that place and may end elsewhere: two and three stand beside it.
-    assert same_until(six, starts[5]) == starts[4 - TURNS_AROUND]
-    assert same_until(six, starts[5] - 1) == starts[4 - TURNS_AROUND]
-    assert same_until(six, len(six.text)) == starts[5 - TURNS_AROUND]
-    assert [same_until(six, starts[number]) for number in range(4)] == [0] * 4
+    assert cut_from(six, starts[5]) == starts[4 - TURNS_AROUND]
+    assert cut_from(six, starts[5] - 1) == starts[4 - TURNS_AROUND]
+    assert cut_from(six, len(six.text)) == starts[5 - TURNS_AROUND]
+    assert [cut_from(six, starts[number]) for number in range(4)] == [0] * 4
 
 
 def test_what_stands_before_the_first_turn_is_never_where_it_begins_to_differ() -> None:
     noted = b"a note\n\nanother\n\n[2026-03-01 09:00:00] them: x\n[2026-03-01 09:00:00] me: y\n"
     read = chatlog.read(RawFile(path="friend/chat.log", data=noted))
-    assert [same_until(read, place) for place in range(len(read.text) + 1)] == [0] * (
+    assert [cut_from(read, place) for place in range(len(read.text) + 1)] == [0] * (
         len(read.text) + 1
     )
 

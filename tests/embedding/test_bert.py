@@ -15,8 +15,7 @@ from partitioned_rag.embedding.bert_numpy import numpy_layers
 from partitioned_rag.embedding.bert_onnx import onnx_layers
 from partitioned_rag.embedding.encoder import Encoder
 from partitioned_rag.embedding.parts import parts_of
-from partitioned_rag.embedding.precision import BF16, FP32, best_precision
-from partitioned_rag.embedding.runtimes import open_runtime
+from partitioned_rag.embedding.runtimes import open_fp32
 from tests.embedding.alone import run_alone
 from tests.strategies import examples
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 # In any number of a vector; a vector's numbers are about 0.05.
 TOLERANCE = 1e-6
-EMBEDDER = minilm.minilm(precision=FP32)
+EMBEDDER = minilm.minilm()
 
 ODD = st.sampled_from(
     [
@@ -93,8 +92,8 @@ def test_runtimes_agree_at_every_length(bert: Bert, length: int) -> None:
     assert np.abs(first - second).max() <= TOLERANCE
 
 
-def test_onnx_runtime_is_what_chunks_go_through_in_fp32(bert: Bert) -> None:
-    assert open_runtime(bert, precision=FP32, threads=1).name == "onnxruntime"
+def test_onnx_runtime_is_what_chunks_go_through(bert: Bert) -> None:
+    assert open_fp32(bert).name == "onnxruntime"
 
 
 # ---------------------------------------------------------------- weights that are none
@@ -160,7 +159,7 @@ EMBED = """
     from partitioned_rag.embedding.minilm import minilm
 
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    embedder = minilm(precision="fp32")
+    embedder = minilm()
     texts = ["The ferry leaves at nine.", "yes", "lemon " * 200]
     chunks = embedder.embed_chunks(texts)
     questions = np.stack([embedder.embed_question(text) for text in texts])
@@ -230,7 +229,6 @@ def test_indexing_and_asking_load_no_torch_and_write_nothing_elsewhere(tmp_path:
         assert "partitioned_rag.cli.main" in names
         return HEAVY & {name.partition(".")[0] for name in names}
 
-    runtime = {FP32: "onnxruntime", BF16: "openvino"}[best_precision()]
-    assert loaded_by("index") == {"numpy", runtime, "tokenizers"}
+    assert loaded_by("index") == {"numpy", "onnxruntime", "tokenizers"}
     assert loaded_by("search", "When does the ship go?") == {"numpy", "tokenizers"}
     assert [file for file in home.rglob("*") if file.is_file()] == []

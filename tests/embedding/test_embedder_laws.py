@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.embedder import Embedder
-from partitioned_rag.embedding.precision import BF16, FP32
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.values import Document
 from tests.embedding.bf16 import needs_bf16
@@ -56,11 +55,11 @@ def _hashing(_stack: ExitStack) -> Embedder:
 
 
 def _minilm(_stack: ExitStack) -> Embedder:
-    return minilm.minilm(precision=FP32)
+    return minilm.minilm()
 
 
 def _minilm_in_bf16(_stack: ExitStack) -> Embedder:
-    return minilm.minilm(precision=BF16)
+    return minilm.minilm_in_bf16()
 
 
 def _folder(_stack: ExitStack) -> Embedder:

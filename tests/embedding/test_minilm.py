@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.encoder import Encoder
-from partitioned_rag.embedding.precision import BF16, FP32, best_precision
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.embedding.tokenizer import Tokenizer
 from tests.strategies import examples
@@ -62,7 +61,7 @@ def test_the_window_is_that_of_the_model_not_that_of_its_tokenizer_file() -> Non
 def test_vectors_are_those_of_sentence_transformers(encoder: Encoder) -> None:
     texts = ["yes", "The ferry leaves at nine.", "lemon " * 240, "日本語 und Ångström", ""] * 9
     reference = encoder._model.encode(texts, normalize_embeddings=True)
-    vectors = minilm.minilm(precision=FP32).embed_chunks(texts)
+    vectors = minilm.minilm().embed_chunks(texts)
     assert np.abs(vectors - reference).max() < 1e-6
 
 
@@ -137,13 +136,11 @@ def test_nothing_is_loaded_before_it_is_needed_and_torch_never() -> None:
     )
     assert found.stderr == ""
     told, at_first, with_tokens, asked, indexed = json.loads(found.stdout)
-    precision = best_precision()
-    assert told == ["all-MiniLM-L6-v2", f"{precision} 53aa51172d142c89", 384]
+    assert told == ["all-MiniLM-L6-v2", "fp32 53aa51172d142c89", 384]
     assert at_first == []
     assert with_tokens == ["tokenizers"]
     assert asked == ["numpy", "tokenizers"]
-    runtime = {FP32: "onnxruntime", BF16: "openvino"}[precision]
-    assert indexed == ["numpy", runtime, "tokenizers"]
+    assert indexed == ["numpy", "onnxruntime", "tokenizers"]
 
 
 # ---------------------------------------------------------------- where the weights come from

@@ -1,4 +1,4 @@
-"""Chunks in bf16: each vector from its text alone, near those of fp32, and never among them."""
+"""Chunks in bfloat16: each vector from its text alone, and near those of float32."""
 
 from pathlib import Path
 from random import Random
@@ -13,20 +13,20 @@ from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.bert import Bert, vector_of
 from partitioned_rag.embedding.bert_numpy import numpy_layers
-from partitioned_rag.embedding.bert_openvino import openvino_layers
-from partitioned_rag.embedding.precision import BF16, FP32, multiplies_bf16
-from partitioned_rag.embedding.runtimes import TOLERANCES
+from partitioned_rag.embedding.bert_openvino import RELEASE, openvino_layers
+from partitioned_rag.embedding.registry import open_embedder
+from partitioned_rag.embedding.runtimes import BF16_TOLERANCE, TOLERANCE, multiplies_bf16
 from partitioned_rag.values import Document
 from tests.embedding.alone import run_alone
-from tests.embedding.bf16 import needs_bf16
+from tests.embedding.bf16 import needs_amx, needs_bf16
 from tests.strategies import examples
 
 pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).parents[2] / "docs"
 NEAREST = 10
-IN_BF16 = minilm.minilm(precision=BF16)
-IN_FP32 = minilm.minilm(precision=FP32)
+IN_BF16 = minilm.minilm_in_bf16()
+IN_FP32 = minilm.minilm()
 
 Vectors = npt.NDArray[np.float32]
 TEXTS = st.lists(st.sampled_from("the ferry lemon Schlüssel 9:30 zxqv".split()), max_size=120).map(
@@ -75,7 +75,7 @@ def test_it_agrees_with_numpy_at_every_length(bert: Bert, length: int) -> None:
     first, second = (
         vector_of(ids, bert=bert, layers=each) for each in (layers, numpy_layers(bert))
     )
-    assert np.abs(first - second).max() <= dict(TOLERANCES)[BF16]
+    assert np.abs(first - second).max() <= BF16_TOLERANCE
 
 
 @needs_bf16
@@ -100,7 +100,7 @@ def test_chunks_are_near_those_of_fp32_and_found_alike() -> None:
     ]
     assert len(texts) > 200
     rough, exact = IN_BF16.embed_chunks(texts), IN_FP32.embed_chunks(texts)
-    assert np.abs(rough - exact).max() > dict(TOLERANCES)[FP32], "that is fp32"
+    assert np.abs(rough - exact).max() > TOLERANCE, "that is fp32"
     assert (rough * exact).sum(axis=1, dtype=np.float64).min() >= 0.9999
     questions = np.stack([IN_FP32.embed_question(text.splitlines()[-1][:200]) for text in texts])
     same = [
@@ -134,30 +134,11 @@ def test_bf16_is_for_processors_that_multiply_matrices_of_it(flags: str, *, expe
     assert multiplies_bf16(["processor\t: 0", flags, "flags\t\t: amx_bf16_of_another"]) is expected
 
 
-@pytest.mark.parametrize("has_folder", [False, True], ids=["not there", "a mere folder"])
-def test_without_the_library_it_is_fp32(tmp_path: Path, *, has_folder: bool) -> None:
-    if has_folder:
-        (tmp_path / "openvino").mkdir()
-    found = run_alone(
-        """
-        import sys
-        from pathlib import Path
-        from partitioned_rag.embedding.registry import open_embedder
-
-        sys.path = [place for place in sys.path if not Path(place, "openvino/__init__.py").exists()]
-        embedder = open_embedder("all-MiniLM-L6-v2")
-        print(embedder.version.split()[0], embedder.runtime)
-        """,
-        path=(tmp_path,),
-    )
-    assert (found.stdout, found.stderr) == ("fp32 onnxruntime\n", "")
-
-
-def test_the_version_tells_the_precision_and_the_runtime_before_anything_is_loaded() -> None:
-    assert minilm.minilm(precision=BF16).version == "bf16 53aa51172d142c89"
-    assert minilm.minilm(precision=FP32).version == "fp32 53aa51172d142c89"
-    assert minilm.minilm(precision=BF16).runtime == "openvino"
-    assert minilm.minilm(precision=FP32).runtime == "onnxruntime"
+def test_its_name_and_version_are_those_of_another_embedder() -> None:
+    assert open_embedder("openvino:all-MiniLM-L6-v2").name == "openvino:all-MiniLM-L6-v2"
+    assert IN_BF16.version == f"bf16 OpenVINO {RELEASE} 53aa51172d142c89"
+    assert IN_BF16.version != IN_FP32.version
+    assert minilm.minilm_in_bf16().runtime == "openvino"
 
 
 # ---------------------------------------------------------------- a library that is not right
@@ -177,6 +158,8 @@ class Anything:
 
 Dimension = Model = PartialShape = opset13 = Anything()
 
+__version__ = "2026.4.1"
+
 class Core:
     def compile_model(self, *_arguments):
         return self
@@ -193,17 +176,19 @@ def made(states):
 """
 EMBED = """
     import logging
-    from partitioned_rag.embedding.minilm import minilm
+    from partitioned_rag.embedding.minilm import minilm_in_bf16
+    from partitioned_rag.errors import EmbedderError
 
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    embedder = minilm(precision="bf16")
-    texts = ["The ferry leaves at nine.", "yes", "lemon " * 200]
-    vectors = embedder.embed_chunks(texts)
-    print(embedder.version, embedder.runtime)
-    print(vectors.tobytes() == minilm(precision="fp32").embed_chunks(texts).tobytes())
+    embedder = minilm_in_bf16()
+    try:
+        embedder.embed_chunks(["The ferry leaves at nine."])
+    except EmbedderError as error:
+        print(error)
 """
 
 
+@needs_amx
 @pytest.mark.parametrize(
     ("library", "reason"),
     [
@@ -211,20 +196,23 @@ EMBED = """
         ("raise RuntimeError('broken')", "broken"),
         (STAND_IN.format(made="return states * np.float32(1.001)"), "its vectors are wrong"),
         (STAND_IN.format(made="return states * np.float32('nan')"), "OpenVINO gave no numbers"),
+        ("__version__ = '2026.40.1'", "it is not the 2026.4 that was tried, but 2026.40.1"),
+        ("__version__ = '2027.1'", "it is not the 2026.4 that was tried, but 2027.1"),
     ],
-    ids=["cannot be loaded", "is broken", "computes otherwise", "gives no numbers"],
+    ids=[
+        *("cannot be loaded", "is broken", "computes otherwise", "gives no numbers"),
+        *("looks alike", "is newer"),
+    ],
 )
-def test_a_library_that_is_not_right_is_told_in_one_line_and_all_is_fp32(
-    tmp_path: Path, library: str, reason: str
-) -> None:
+def test_a_library_that_is_not_right_is_told(tmp_path: Path, library: str, reason: str) -> None:
     (tmp_path / "openvino.py").write_text(library)
     found = run_alone(EMBED, path=(tmp_path,))
-    assert found.stdout == "fp32 53aa51172d142c89 onnxruntime\nTrue\n"
-    (line,) = found.stderr.splitlines()
-    assert line.startswith("WARNING OpenVINO cannot be used here, so embedding is slower: ")
-    assert reason in line
+    assert found.stderr == ""
+    assert found.stdout.startswith(f"OpenVINO cannot embed in bfloat16 here: {reason}")
+    assert "choose the embedder all-MiniLM-L6-v2;" in found.stdout
 
 
+@needs_amx
 def test_what_is_no_number_is_never_a_vector(tmp_path: Path) -> None:
     """The library is right when it is tried, and at one length it is not."""
     right = (
@@ -238,12 +226,12 @@ LAYERS = numpy_layers(packaged_weights())
     (tmp_path / "openvino.py").write_text(layers + STAND_IN.format(made=right))
     found = run_alone(
         """
-        from partitioned_rag.embedding.minilm import minilm
+        from partitioned_rag.embedding.minilm import minilm_in_bf16
         from partitioned_rag.errors import EmbedderError
 
-        embedder = minilm(precision="bf16")
+        embedder = minilm_in_bf16()
         embedder.embed_chunks(["lemon " * 6])
-        print(embedder.version)
+        print(embedder.runtime)
         try:
             embedder.embed_chunks(["lemon " * 7])
         except EmbedderError as error:
@@ -251,47 +239,13 @@ LAYERS = numpy_layers(packaged_weights())
         """,
         path=(tmp_path,),
     )
-    assert found.stdout.startswith("bf16 53aa51172d142c89\nOpenVINO gave no numbers: ")
-
-
-INDEX = """
-    import logging, sys
-    from partitioned_rag import OMBox
-    from partitioned_rag.embedding.minilm import minilm
-
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
-    embedder = minilm(precision=sys.argv[2])
-    with OMBox(sys.argv[1], embedder) as box:
-        (report,) = box.index().partitions
-        (hit,) = box.view().search("When does the ship go?", k=1)
-    print(report.added, report.sources, embedder.version, report.note)
-"""
-
-
-def test_an_index_that_was_made_without_the_broken_library_stays(tmp_path: Path) -> None:
-    box, broken = tmp_path / "box", tmp_path / "broken"
-    (box / "public").mkdir(parents=True)
-    (box / "public" / "ferry.txt").write_text("The ferry leaves at nine.")
-    broken.mkdir()
-    (broken / "openvino.py").write_text("raise ImportError('broken')")
-
-    def index(precision: str) -> str:
-        found = run_alone(INDEX, str(box), precision, path=(broken,))
-        lines = found.stderr.splitlines()
-        assert [line for line in lines if "OpenVINO cannot" in line] == lines
-        assert len(lines) == (precision == BF16), found.stderr
-        return found.stdout.rstrip()
-
-    # Begun as what was expected, then made as what there is.
-    assert index(BF16).startswith("1 1 fp32 53aa51172d142c89 the index was made by embedder")
-    # The next process expects it again, and throws nothing away before it has made sure.
-    assert index(BF16) == "0 1 fp32 53aa51172d142c89"
-    assert index(FP32) == "0 1 fp32 53aa51172d142c89"
+    assert found.stdout.startswith("openvino\nOpenVINO gave no numbers: ")
 
 
 # ---------------------------------------------------------------- telemetry
 
 
+@needs_amx
 def test_it_is_loaded_without_its_telemetry(tmp_path: Path) -> None:
     (tmp_path / "openvino_telemetry.py").write_text("print('it tells')")
     (tmp_path / "openvino.py").write_text(
@@ -302,18 +256,14 @@ except ImportError:
     raise RuntimeError("it cannot tell")
 """
     )
-    found = run_alone(
-        """
-        from partitioned_rag.embedding.minilm import minilm
-
-        minilm(precision="bf16").embed_chunks(["lemon"])
-        print("what others do is theirs")
-        import openvino_telemetry
-        """,
-        path=(tmp_path,),
-    )
-    assert found.stdout == "what others do is theirs\nit tells\n"
-    assert found.stderr.endswith("it cannot tell\n")
+    others = """
+    print("what others do is theirs")
+    import openvino_telemetry
+    """
+    found = run_alone(EMBED + others, path=(tmp_path,))
+    told, *rest = found.stdout.splitlines()
+    assert told.startswith("OpenVINO cannot embed in bfloat16 here: it cannot tell: ")
+    assert rest == ["what others do is theirs", "it tells"]
 
 
 @needs_bf16
@@ -328,9 +278,9 @@ def test_the_library_itself_starts_no_telemetry(tmp_path: Path) -> None:
                 os.write(2, f"NETWORK {event} {arguments}".encode())
 
         sys.addaudithook(no_network)
-        from partitioned_rag.embedding.minilm import minilm
+        from partitioned_rag.embedding.minilm import minilm_in_bf16
 
-        embedder = minilm(precision="bf16")
+        embedder = minilm_in_bf16()
         embedder.embed_chunks(["lemon"])
         print(embedder.runtime)
         """,

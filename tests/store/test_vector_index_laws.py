@@ -1,6 +1,7 @@
 """What every `VectorIndex` must obey; a new one is added to `INDEXES` and inherits all of it."""
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,21 +70,46 @@ for make in (ArrayIndex, ChromaIndex):
     index.remove([f"{1:032x}"])
     index.close()
 """
+LOOK = """
+import sys
+from pathlib import Path
+import numpy as np
+from partitioned_rag.store.chroma import ChromaIndex
+for look in ("ids", "checksums"):
+    index = ChromaIndex(Path(sys.argv[1]) / "ChromaIndex", dimensions=8)
+    getattr(index, look)()
+    index.close()
+"""
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="fills memory with glibc's means")
 @pytest.mark.parametrize("count", [3, 1_205])
 def test_nothing_of_memory_that_was_never_set_is_written(folder: Path, count: int) -> None:
     # The C library fills what it allocates with 0xA5, as a use of it before would have.
-    fill = [sys.executable, "-c", FILL, str(folder), str(count)]
-    subprocess.run(fill, env={**os.environ, "MALLOC_PERTURB_": str(0x5A)}, check=True)
-    written = [path for path in folder.rglob("*") if path.is_file()]
-    assert {"length.bin", "data_level0.bin"} <= {path.name for path in written}
-    assert [path.name for path in written if b"\xa5" * 4 in path.read_bytes()] == []
+    environment = {**os.environ, "MALLOC_PERTURB_": str(0x5A)}
+    for program in (FILL, LOOK):
+        arguments = [sys.executable, "-c", program, str(folder), str(count)]
+        subprocess.run(arguments, env=environment, check=True)
+        written = [path for path in folder.rglob("*") if path.is_file()]
+        assert {"length.bin", "data_level0.bin"} <= {path.name for path in written}
+        assert [path.name for path in written if b"\xa5" * 4 in path.read_bytes()] == []
     with closing(
         ChromaIndex(folder / "ChromaIndex", dimensions=DIMENSIONS, exact_up_to=1)
     ) as graph:
         kept = graph.vectors([name(0)])[0]
         assert [found for found, _ in graph.nearest(kept, limit=1)] == [name(0)]
+
+
+def test_a_graph_with_another_header_is_told_before_any_of_it_is_blanked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(ChromaIndex(folder, dimensions=DIMENSIONS)) as index:
+        index.add([name(0)], unit([[1.0] * DIMENSIONS]))
+        before = [path.read_bytes() for path in folder.glob("*/*.bin")]
+        monkeypatch.setattr("partitioned_rag.store.chroma.HEADER_VERSION", 2)
+        with pytest.raises(DamagedError, match="header"):
+            index.remove([name(1)])
+    assert [path.read_bytes() for path in folder.glob("*/*.bin")] == before
 
 
 @pytest.mark.parametrize("make", INDEXES)

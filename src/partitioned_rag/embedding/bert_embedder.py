@@ -4,14 +4,12 @@ Floor: edge; light until it is used. A question is a text or two and takes numpy
 at once; chunks are many and take the fastest runtime, which has to be loaded first.
 """
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from partitioned_rag.embedding.precision import BF16
 from partitioned_rag.values import Span
 
 if TYPE_CHECKING:
@@ -39,48 +37,43 @@ class BertEmbedder:
         self,
         name: str,
         *,
-        weights: str,
-        precision: str,
+        version: str,
         dimensions: int,
         max_tokens: int,
         tokenizer_file: Callable[[], Path],
         read_weights: Callable[[], "Bert"],
+        runtime: str,
+        open_runtime: Callable[["Bert"], "Runtime"],
     ) -> None:
         """Keep what is known; nothing is read.
 
         Args:
             name: As in `Embedder.name`.
-            weights: A hash of them, for the version.
-            precision: As `best_precision` chooses; if it turns out that this machine cannot, what
-                computes in fp32 takes its place.
+            version: As in `Embedder.version`.
             dimensions: Length of a vector.
             max_tokens: Longest input, with markers.
             tokenizer_file: Finds its `tokenizer.json`.
             read_weights: Finds its weights, checks them and maps them.
+            runtime: The name of what is expected to compute chunks.
+            open_runtime: Loads that, or what there is in its place.
         """
         self.name = name
+        self.version = version
         self.dimensions = dimensions
         self.window_tokens = max_tokens - _MARKER_TOKENS
-        self._weights = weights
-        self._precision = precision
         self._tokenizer_file = tokenizer_file
         self._read_weights = read_weights
+        self._expected_runtime = runtime
+        self._open = open_runtime
         self._loading = threading.Lock()
         self._tokenizer: Tokenizer | None = None
         self._bert: Bert | None = None
         self._runtime: Runtime | None = None
 
     @property
-    def version(self) -> str:
-        """Precision and weights, as `Embedder.version` says."""
-        return f"{self._runtime.precision if self._runtime else self._precision} {self._weights}"
-
-    @property
     def runtime(self) -> str:
         """What computes the chunks' vectors, as `Embedder.runtime` says."""
-        if self._runtime:
-            return self._runtime.name
-        return "openvino" if self._precision == BF16 else "onnxruntime"
+        return self._runtime.name if self._runtime else self._expected_runtime
 
     def token_spans(self, text: str) -> list[Span]:
         """Say where the model's tokens lie, as `Embedder.token_spans` says."""
@@ -91,6 +84,7 @@ class BertEmbedder:
         import numpy as np
 
         from partitioned_rag.embedding.bert import vector_of  # noqa: PLC0415
+        from partitioned_rag.embedding.runtimes import cores  # noqa: PLC0415
 
         rows = self._rows(texts)
         vectors = np.empty((len(rows), self.dimensions), dtype=np.float32)
@@ -103,7 +97,7 @@ class BertEmbedder:
 
         # The longest first, so that no thread is left with one while the others are done.
         longest_first = sorted(range(len(rows)), key=lambda row: -len(rows[row]))
-        with ThreadPoolExecutor(_cores()) as threads:
+        with ThreadPoolExecutor(cores()) as threads:
             for _ in threads.map(embed, longest_first):
                 pass
         return vectors
@@ -148,14 +142,5 @@ class BertEmbedder:
         bert = self._open_weights()
         with self._loading:
             if self._runtime is None:
-                # A door: it brings a runtime's library.
-                from partitioned_rag.embedding.runtimes import open_runtime  # noqa: PLC0415
-
-                self._runtime = open_runtime(bert, precision=self._precision, threads=_cores())
+                self._runtime = self._open(bert)
             return bert, self._runtime
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

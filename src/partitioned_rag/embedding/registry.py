@@ -9,7 +9,6 @@ from pathlib import Path
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.model_folder import facts_of, is_model_folder, transformer_folder
-from partitioned_rag.embedding.precision import best_precision
 from partitioned_rag.embedding.sentence_transformer import SentenceTransformerEmbedder
 from partitioned_rag.errors import InputError
 
@@ -25,6 +24,8 @@ def open_embedder(name: str, *, ollama_host: str | None = None) -> Embedder:
         name: One of
 
             - `all-MiniLM-L6-v2`, the default, whose weights were installed with this package;
+            - `openvino:all-MiniLM-L6-v2`, the same weights in bfloat16, if the extra `openvino` is
+              installed and the processor has AMX;
             - `hashing`, which needs no model, for tests;
             - `ollama:MODEL`, an embedding model of an Ollama server;
             - the path of a sentence-transformers folder;
@@ -54,10 +55,6 @@ def open_embedder(name: str, *, ollama_host: str | None = None) -> Embedder:
         fix=f"choose {', '.join(known for known, _ in _BY_NAME)}, {_OLLAMA}MODEL, {_HUB}NAME, "
         "or the path of a sentence-transformers folder",
     )
-
-
-def _minilm() -> Embedder:
-    return minilm.minilm(precision=best_precision())
 
 
 def _hashing() -> Embedder:
@@ -105,6 +102,7 @@ def _in_folder(name: str, folder: Path) -> Embedder:
 
 
 _BY_NAME: tuple[tuple[str, Callable[[], Embedder]], ...] = (
-    (DEFAULT_EMBEDDER, _minilm),
+    (DEFAULT_EMBEDDER, minilm.minilm),
+    (minilm.NAME_IN_BF16, minilm.minilm_in_bf16),
     ("hashing", _hashing),
 )

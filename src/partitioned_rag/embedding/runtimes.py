@@ -1,20 +1,22 @@
-"""Which runtime computes a BERT encoder's layers on this machine: the fastest that is right.
+"""Which runtime computes a BERT encoder's layers, once it has shown that it is right.
 
-Floor: edge; a home of numpy. ONNX Runtime and numpy both compute in float32 and agree to the sixth
-digit, so vectors of both may lie in one partition. Those of OpenVINO are of another precision, and
-that is part of an embedder's version.
+Floor: edge; a home of numpy. In float32 it is ONNX Runtime, or numpy in its place: they agree to
+the sixth digit, so vectors of both may lie in one partition. In bfloat16 it is OpenVINO and nothing
+else: its vectors are others, so an embedder that has them is another one.
 """
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from partitioned_rag.embedding.bert import Bert, vector_of
 from partitioned_rag.embedding.bert_numpy import numpy_layers
-from partitioned_rag.embedding.precision import BF16, FP32
+from partitioned_rag.errors import EmbedderError
 
 if TYPE_CHECKING:
     from partitioned_rag.embedding.bert import Layers
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # How far a runtime may be from numpy on the texts that it is tried with, in any number of a
-# vector; these are about 0.05. Those that are right are a hundred times closer in fp32, and three
-# times in bf16.
-TOLERANCES = ((FP32, 1e-5), (BF16, 5e-3))
+# vector; these are about 0.05. Those that are right are a hundred times closer in float32, and
+# three times in bfloat16.
+TOLERANCE = 1e-5
+BF16_TOLERANCE = 5e-3
+_PROCESSOR = Path("/proc/cpuinfo")
 _TRIED_TOKENS = (3, 64)
 
 
@@ -34,55 +38,76 @@ class Runtime:
 
     Attributes:
         name: As shown by `prag status`.
-        precision: In what it computes.
         layers: What it computes, each call in one thread.
     """
 
     name: str
-    precision: str
     layers: "Layers"
 
 
-def open_runtime(bert: Bert, *, precision: str, threads: int) -> Runtime:
-    """Load the fastest runtime that gives what numpy gives, and numpy if there is none.
-
-    Args:
-        bert: The weights.
-        precision: In bf16, OpenVINO is tried first; what computes in fp32 is there in any case.
-        threads: How many call it at once.
-    """
-
-    def openvino() -> "Layers":
-        # A door: it brings the library.
-        from partitioned_rag.embedding.bert_openvino import openvino_layers  # noqa: PLC0415
-
-        return openvino_layers(bert, threads=threads)
-
-    def onnx() -> "Layers":
+def open_fp32(bert: Bert) -> Runtime:
+    """Load ONNX Runtime if it gives what numpy gives, and numpy otherwise."""
+    try:
         # A door: it brings the library.
         from partitioned_rag.embedding.bert_onnx import onnx_layers  # noqa: PLC0415
 
-        return onnx_layers(bert)
-
-    if precision == BF16 and (layers := _tried_out("OpenVINO", openvino, bert, BF16)):
-        return Runtime(name="openvino", precision=BF16, layers=layers)
-    if layers := _tried_out("ONNX Runtime", onnx, bert, FP32):
-        return Runtime(name="onnxruntime", precision=FP32, layers=layers)
-    return Runtime(name="numpy", precision=FP32, layers=numpy_layers(bert))
-
-
-def _tried_out(
-    name: str, load: "Callable[[], Layers]", bert: Bert, precision: str
-) -> "Layers | None":
-    try:
-        layers = load()
-        _try_out(layers, bert, tolerance=dict(TOLERANCES)[precision])
+        layers = onnx_layers(bert)
+        _try_out(layers, bert, tolerance=TOLERANCE)
     # Whatever is wrong with a library that is here for speed alone, there is another way.
     except Exception as error:  # noqa: BLE001
+        log.warning("ONNX Runtime cannot be used here, so embedding is slower: %s", error)
+        return Runtime(name="numpy", layers=numpy_layers(bert))
+    return Runtime(name="onnxruntime", layers=layers)
+
+
+def open_bf16(bert: Bert) -> Runtime:
+    """Load OpenVINO.
+
+    Raises:
+        EmbedderError: It is not installed, or this processor is not made for bfloat16, or its
+            vectors are not those of numpy.
+    """
+    try:
+        _check_processor()
+        # A door: it brings the library.
+        from partitioned_rag.embedding.bert_openvino import openvino_layers  # noqa: PLC0415
+
+        layers = openvino_layers(bert, threads=cores())
+        _try_out(layers, bert, tolerance=BF16_TOLERANCE)
+    # Whatever is wrong with it, the same weights have vectors without it.
+    except Exception as error:
         reason = " ".join(str(error).split())
-        log.warning("%s cannot be used here, so embedding is slower: %s", name, reason)
-        return None
-    return layers
+        raise EmbedderError(
+            f"OpenVINO cannot embed in bfloat16 here: {reason}",
+            fix="choose the embedder all-MiniLM-L6-v2; this one needs a processor with AMX, and"
+            " `pip install 'partitioned-rag[openvino]'`",
+        ) from error
+    return Runtime(name="openvino", layers=layers)
+
+
+def _check_processor() -> None:
+    with _PROCESSOR.open(encoding="ascii", errors="replace") as told:
+        if not multiplies_bf16(told):
+            raise ValueError("the processor has no AMX")
+
+
+def multiplies_bf16(told: Iterable[str]) -> bool:
+    """Say whether a processor multiplies matrices of bfloat16, which Intel calls AMX.
+
+    One that only multiplies vectors of it gains nothing over float32, and OpenVINO is reported to
+    do it wrongly there (`docs/dependencies.md`).
+
+    Args:
+        told: The lines of `/proc/cpuinfo`; those of the first core are read.
+    """
+    flags = next((line for line in told if line.startswith("flags")), "")
+    return "amx_bf16" in flags.split()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _try_out(layers: "Layers", bert: Bert, *, tolerance: float) -> None:

@@ -30,17 +30,17 @@ _GROUP = attrgetter("group")
 _NAME_PART = re.compile(r"[^\W_]+")
 
 
-def same_until(document: Document, segments_same_until: int) -> int:
-    """Say up to where the chunks of a chat are found by what they were before it went on.
+def cut_from(document: Document, same_until: int) -> int:
+    """Say from where on the chunks of a chat may be found by something else than before it went on.
 
     Args:
         document: The chat as it is now.
-        segments_same_until: As in `Reading.same_until`.
+        same_until: As in `Reading.same_until`.
 
     Returns:
-        Where a turn begins, or 0 if any chunk may be found by something else.
+        Where a turn begins, or 0 if it may be any chunk.
     """
-    same = bisect_left(document.segments, segments_same_until, key=_START)
+    same = bisect_left(document.segments, same_until, key=_START)
     # The last of them may end elsewhere now, and it is the neighbour of those before it.
     number = same - 1 - TURNS_AROUND
     if number <= 0 or document.segments[number].kind is not SegmentKind.TURN:

@@ -241,10 +241,11 @@ class Readers:
         elif sha256 == known_sha256:
             outcome = None
         else:
-            outcome = self._outcome(RawFile(path=source.path, data=data))
-            begins_as_known = _sha256(data[:known_bytes]) == known_sha256
-            if begins_as_known and isinstance(outcome, Document):
-                same_until = _same_until(outcome, data, known_bytes)
+            raw = RawFile(path=source.path, data=data)
+            outcome = self._outcome(raw)
+            if isinstance(outcome, Document) and 0 < known_bytes < len(data):
+                before = RawFile(path=source.path, data=data[:known_bytes])
+                same_until = _same_until(outcome, raw, before, known_sha256)
         return Reading(
             source=Source(path=source.path, stamp=taken.stamp or source.stamp),
             settled=taken.is_settled,
@@ -280,11 +281,13 @@ class Readers:
         return self._isolated.read(chosen.name, raw)
 
 
-def _same_until(document: Document, data: bytes, known_bytes: int) -> int:
+def _same_until(document: Document, raw: RawFile, before: RawFile, known_sha256: str) -> int:
     """Say up to where a document reads as that of the first bytes of its file did."""
-    before = RawFile(path=document.path, data=data[:known_bytes])
     chosen = recognise(before)
-    if not chosen.is_growing or recognise(RawFile(path=document.path, data=data)) is not chosen:
+    if not chosen.is_growing or recognise(raw) is not chosen:
+        return 0
+    # Last, since it looks at all of what may be a large file.
+    if _sha256(before.data) != known_sha256:
         return 0
     same_until: Callable[[Document, RawFile], int] = _module(chosen).same_until
     return same_until(document, before)

@@ -37,6 +37,7 @@ DELETE_BATCH = 1_000
 READ_BATCH = 2_000
 # The header of Chroma's graph: version, offset, room for vectors, vectors, bytes of each.
 HEADER = struct.Struct("=i4Q")
+HEADER_VERSION = 1
 # What Chroma opens for one collection.
 HANDLES_NEEDED = 11
 REFUSALS = (
@@ -92,7 +93,9 @@ class ChromaIndex:
                 configuration={"hnsw": {"space": "l2", "ef_search": 200}},
             )
             self._batch = self._client.get_max_batch_size()
-        close_to_others(folder)
+            # The first look makes the graph's files anew, as long as they have not been filled.
+            self._collection.count()
+        self._mend_files()
 
     def add(self, ids: Sequence[ChunkId], vectors: Vectors) -> None:
         """Keep vectors durably; none of the ids is known yet."""
@@ -100,26 +103,30 @@ class ChromaIndex:
             raise ValueError(f"expected shape {(len(ids), self._dimensions)}, got {vectors.shape}")
         if not np.isfinite(vectors).all():
             raise ValueError("vectors must be finite")
-        with _damage():
-            for start in range(0, len(ids), self._batch):
-                part = slice(start, start + self._batch)
-                self._collection.add(ids=list(ids[part]), embeddings=vectors[part])
+        try:
+            with _damage():
+                for start in range(0, len(ids), self._batch):
+                    part = slice(start, start + self._batch)
+                    self._collection.add(ids=list(ids[part]), embeddings=vectors[part])
+        finally:
+            self._mend_files()
         if self._matrix is not None:
             self._row_ids = [*self._row_ids, *ids]
             self._matrix = np.concatenate([self._matrix, np.asarray(vectors, dtype=np.float32)])
-        self._mend_files()
 
     def remove(self, ids: Collection[ChunkId]) -> None:
         """Drop vectors; unknown ids are passed over."""
         listed = sorted(ids)
-        with _damage():
-            for start in range(0, len(listed), DELETE_BATCH):
-                self._collection.delete(ids=list(listed[start : start + DELETE_BATCH]))
+        try:
+            with _damage():
+                for start in range(0, len(listed), DELETE_BATCH):
+                    self._collection.delete(ids=list(listed[start : start + DELETE_BATCH]))
+        finally:
+            self._mend_files()
         if self._matrix is not None:
             kept = [row for row, chunk in enumerate(self._row_ids) if chunk not in ids]
             self._row_ids = [self._row_ids[row] for row in kept]
             self._matrix = self._matrix[kept]
-        self._mend_files()
 
     def ids(self) -> frozenset[ChunkId]:
         """List what is kept."""
@@ -208,7 +215,7 @@ class ChromaIndex:
         return self._row_ids, self._matrix
 
     def _mend_files(self) -> None:
-        # Only where something was written: then no other process has these files in hand.
+        # The caller holds the partition's lock: no other process has these files in hand.
         close_to_others(self._folder)
         for header in self._folder.glob("*/header.bin"):
             _blank_unset_memory(header)
@@ -232,18 +239,23 @@ def _blank_unset_memory(header: Path) -> None:
         fields = described.read(HEADER.size)
     if len(fields) < HEADER.size:
         return  # Chroma will say so itself if it is asked for anything of this graph
-    _version, _offset, _room, count, size = HEADER.unpack(fields)
+    version, _offset, room, count, size = HEADER.unpack(fields)
+    if version != HEADER_VERSION or not count <= room:
+        raise DamagedError("Chroma's graph has another header")
     _blank(header.with_name("data_level0.bin"), count * size)
     _blank(header.with_name("length.bin"), 0)
 
 
 def _blank(path: Path, start: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(start)
-        rest = file.read()
-        if rest.strip(b"\0"):
+    try:
+        with path.open("r+b") as file:
             file.seek(start)
-            file.write(bytes(len(rest)))
+            rest = file.read()
+            if rest.strip(b"\0"):
+                file.seek(start)
+                file.write(bytes(len(rest)))
+    except FileNotFoundError as error:
+        raise DamagedError("a file of Chroma's graph is missing") from error
 
 
 @contextmanager

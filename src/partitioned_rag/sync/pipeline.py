@@ -144,7 +144,7 @@ def _cut(reading: Reading, embedder: Embedder) -> Contents:
     document = reading.outcome
     if not isinstance(document, Document):
         return Contents(reading=reading)
-    since = fields.same_until(document, reading.same_until)
+    since = fields.cut_from(document, reading.same_until)
     chunks = chunk(
         document,
         token_spans=embedder.token_spans,
