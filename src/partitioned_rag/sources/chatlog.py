@@ -127,10 +127,10 @@ def _spoken(text: str) -> Iterator[tuple[re.Match[str], int, int]]:
     A line in no turn's form belongs to the turn before it. The white space at the end of a line
     may be half of a line break that was said.
     """
-    turns = _TURN.finditer(text)
-    turn = next(turns, None)
+    beginnings = _TURN.finditer(text)
+    turn = next(beginnings, None)
     while turn:
-        following = next(turns, None)
+        following = next(beginnings, None)
         next_start = following.start() if following else len(text)
         yield turn, turn.start() + len(text[turn.start() : next_start].rstrip()), next_start
         turn = following
