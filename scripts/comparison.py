@@ -89,7 +89,8 @@ def peers_in_short(result: Result) -> str:
     lines += [
         "",
         f"The same weights and the same {sizes['chunks']:,} chunks of {sizes['files']:,} files.",
-        f"Medians on {result['machine']['cores']} cores, the sides taking turns; below 1 the other is better.",
+        f"Medians on {result['machine']['cores']} cores, the sides taking turns.",
+        "Where it is below 1, the other is better.",
         f"Our embedder is `{sizes['embedder']}`, and nobody has a graphics card.",
     ]
     return "\n".join(lines)
