@@ -33,9 +33,9 @@ types: $(VENV)/installed-dev  ## the type checker, strictly
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[openvino]'
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/embedding.py
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[openvino]'
 	$(BIN)/python benchmarks/bf16.py
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/deletion.py

@@ -69,28 +69,45 @@ def timed(embedder: Embedder, texts: Sequence[str]) -> tuple[Vectors, float, flo
     return vectors, time.perf_counter() - clock, time.process_time() - processor
 
 
-def in_bulk(ours: Embedder, torch: Embedder, answers: dict[str, object]) -> None:
-    """Embed the same chunks with both, slice by slice, and compare speed and vectors."""
+def in_bulk(
+    ours: Embedder,
+    other: Embedder,
+    answers: dict[str, object],
+    *,
+    name: str,
+    asked: tuple[str, str],
+    warm_up: slice,
+) -> None:
+    """Embed the same chunks with both, slice by slice, and compare speed and vectors.
+
+    Args:
+        ours: Whose figures come first.
+        other: What it is compared with.
+        answers: Where they go.
+        name: Of the other.
+        asked: What is asked of the clock, and of the processor's time.
+        warm_up: Of the chunks, what both embed before anything is timed.
+    """
     texts = chunks_of_abstracts(ours)
-    for embedder in (ours, torch):
-        embedder.embed_chunks(texts[:8])
+    for embedder in (ours, other):
+        embedder.embed_chunks(texts[warm_up])
     walls: list[Pair] = []
     processors: list[Pair] = []
     vectors: list[tuple[Vectors, Vectors]] = []
     size = TEXTS // RUNS
     for start in range(0, TEXTS, size):
         part = texts[start : start + size]
-        (a, wall, processor), (b, wall_torch, processor_torch) = (
-            timed(embedder, part) for embedder in (ours, torch)
+        (a, wall, processor), (b, wall_other, processor_other) = (
+            timed(embedder, part) for embedder in (ours, other)
         )
-        walls.append((size / wall, size / wall_torch))
-        processors.append((size / processor, size / processor_torch))
+        walls.append((size / wall, size / wall_other))
+        processors.append((size / processor, size / processor_other))
         vectors.append((a, b))
-    question = "Chunks a second, against the same weights in torch"
-    answers["bulk"] = {"question": f"{question}, sorted and in batches."} | compared(walls)
-    question = "Chunks a second of the processor's time, against the same."
-    answers["bulk processor"] = {"question": question} | compared(processors)
-    quality(*map(np.concatenate, zip(*vectors, strict=True)), ours, torch, answers, name="torch")
+    for key, question, pairs in zip(
+        ("bulk", "bulk processor"), asked, (walls, processors), strict=True
+    ):
+        answers[key] = {"question": question} | compared(pairs)
+    quality(*map(np.concatenate, zip(*vectors, strict=True)), ours, other, answers, name=name)
 
 
 def quality(
@@ -155,7 +172,17 @@ def main() -> None:
     answers: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         cold(Path(folder), answers)
-    in_bulk(open_embedder(DEFAULT_EMBEDDER), open_embedder(str(packaged_folder())), answers)
+    in_bulk(
+        open_embedder(DEFAULT_EMBEDDER),
+        open_embedder(str(packaged_folder())),
+        answers,
+        name="torch",
+        asked=(
+            "Chunks a second, against the same weights in torch, sorted and in batches.",
+            "Chunks a second of the processor's time, against the same.",
+        ),
+        warm_up=slice(8),
+    )
     packages = ("onnxruntime", "numpy", "torch", "sentence-transformers", "tokenizers", "chromadb")
     save("embedding", answers, packages=packages)
 

@@ -16,11 +16,16 @@ def run_alone(
     *arguments: str,
     path: tuple[Path, ...] = (),
     home: Path = Path("/nowhere"),
-    traced: bool = False,
+    options: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a fresh process, with packages that come before those installed.
 
-    If it is traced, stderr holds a line for each import.
+    Args:
+        program: Python; may be indented.
+        arguments: Of the program.
+        path: Where those packages are.
+        home: Its home folder.
+        options: Of the interpreter.
     """
     environment = {
         "PATH": os.environ["PATH"],
@@ -29,10 +34,7 @@ def run_alone(
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     return subprocess.run(
-        [
-            *(sys.executable, *(["-X", "importtime"] if traced else [])),
-            *("-c", textwrap.dedent(program), *arguments),
-        ],
+        [sys.executable, *options, "-c", textwrap.dedent(program), *arguments],
         env=environment,
         capture_output=True,
         text=True,

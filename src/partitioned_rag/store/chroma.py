@@ -77,7 +77,7 @@ class ChromaIndex:
         self._matrix: Vectors | None = None
         self._row_ids: list[ChunkId] = []
         self._client: Client | None = None
-        with _damage():
+        with self._writing():
             make_private_folder(folder)
             # Chroma shares what it has open by the spelling of its path, also what another handle
             # has left stale: so each handle spells the path in a way of its own.
@@ -95,7 +95,6 @@ class ChromaIndex:
             self._batch = self._client.get_max_batch_size()
             # The first look makes the graph's files anew, as long as they have not been filled.
             self._collection.count()
-        self._mend_files()
 
     def add(self, ids: Sequence[ChunkId], vectors: Vectors) -> None:
         """Keep vectors durably; none of the ids is known yet."""
@@ -103,13 +102,10 @@ class ChromaIndex:
             raise ValueError(f"expected shape {(len(ids), self._dimensions)}, got {vectors.shape}")
         if not np.isfinite(vectors).all():
             raise ValueError("vectors must be finite")
-        try:
-            with _damage():
-                for start in range(0, len(ids), self._batch):
-                    part = slice(start, start + self._batch)
-                    self._collection.add(ids=list(ids[part]), embeddings=vectors[part])
-        finally:
-            self._mend_files()
+        with self._writing():
+            for start in range(0, len(ids), self._batch):
+                part = slice(start, start + self._batch)
+                self._collection.add(ids=list(ids[part]), embeddings=vectors[part])
         if self._matrix is not None:
             self._row_ids = [*self._row_ids, *ids]
             self._matrix = np.concatenate([self._matrix, np.asarray(vectors, dtype=np.float32)])
@@ -117,12 +113,9 @@ class ChromaIndex:
     def remove(self, ids: Collection[ChunkId]) -> None:
         """Drop vectors; unknown ids are passed over."""
         listed = sorted(ids)
-        try:
-            with _damage():
-                for start in range(0, len(listed), DELETE_BATCH):
-                    self._collection.delete(ids=list(listed[start : start + DELETE_BATCH]))
-        finally:
-            self._mend_files()
+        with self._writing():
+            for start in range(0, len(listed), DELETE_BATCH):
+                self._collection.delete(ids=list(listed[start : start + DELETE_BATCH]))
         if self._matrix is not None:
             kept = [row for row, chunk in enumerate(self._row_ids) if chunk not in ids]
             self._row_ids = [self._row_ids[row] for row in kept]
@@ -214,11 +207,17 @@ class ChromaIndex:
             self._row_ids, self._matrix = ids, matrix
         return self._row_ids, self._matrix
 
-    def _mend_files(self) -> None:
-        # The caller holds the partition's lock: no other process has these files in hand.
-        close_to_others(self._folder)
-        for header in self._folder.glob("*/header.bin"):
-            _blank_unset_memory(header)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let Chroma write, and put its files in order, however that ends."""
+        try:
+            with _damage():
+                yield
+        finally:
+            # The caller holds the partition's lock: no other process has these files in hand.
+            close_to_others(self._folder)
+            for header in self._folder.glob("*/header.bin"):
+                _blank_unset_memory(header)
 
     def _forget_matrix(self) -> None:
         self._matrix = None
