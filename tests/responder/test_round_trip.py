@@ -21,10 +21,12 @@ def drop(root: Path, sender: str, text: str, n: int = 1, *, age_s: float = 60) -
     with (root / sender / "chat.log").open("a", encoding="utf-8") as chat:
         chat.write(f"[2026-01-01 10:00:{n:02}] them: {text}\n")
     path = root / "inbox" / f"{sender}_{n:013}.json"
-    path.write_text(json.dumps({"sender": sender, "text": text, "ts": n}), encoding="utf-8")
-    now = path.stat().st_mtime
-    os.utime(path, (now - age_s, now - age_s))
-    return path
+    # Aged before it is in the inbox: a responder that runs may take it in at once.
+    aged = root.parent / path.name
+    aged.write_text(json.dumps({"sender": sender, "text": text, "ts": n}), encoding="utf-8")
+    now = aged.stat().st_mtime
+    os.utime(aged, (now - age_s, now - age_s))
+    return aged.rename(path)
 
 
 class Told(Observer):
