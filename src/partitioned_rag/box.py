@@ -65,6 +65,7 @@ class OMBox:
         ollama_host: str | None = None,
         reranker: str | Path | Reranker | None = None,
         window: int | None = None,
+        asks_once: bool = False,
         notify: Callable[[str], None] | None = None,
     ) -> None:
         """Open an OMBox; nothing is read or written yet.
@@ -79,6 +80,7 @@ class OMBox:
                 search finds in order; none by default. Nothing is indexed anew for it.
             window: Tokens of the model's window to ask for, prompt and reply together; what Ollama
                 has set for the model by default, else 4,096; never more than it was trained for.
+            asks_once: Whether the process ends with its first question, as in `open_embedder`.
             notify: Told, a sentence at a time, of waiting and of rebuilding.
 
         Raises:
@@ -91,7 +93,9 @@ class OMBox:
         self._contacts = ContactsFile(self.path)
         self._ollama_host = ollama_host or DEFAULT_OLLAMA
         self._embedder = (
-            open_embedder(embedder or DEFAULT_EMBEDDER, ollama_host=self._ollama_host)
+            open_embedder(
+                embedder or DEFAULT_EMBEDDER, ollama_host=self._ollama_host, asks_once=asks_once
+            )
             if embedder is None or isinstance(embedder, str)
             else embedder
         )

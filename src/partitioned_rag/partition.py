@@ -22,7 +22,7 @@ from partitioned_rag.place import is_gone
 from partitioned_rag.ranking import grown
 from partitioned_rag.sources import chatlog, registry
 from partitioned_rag.sources.registry import Readers
-from partitioned_rag.sources.scan import scan, stamp_of
+from partitioned_rag.sources.scan import Found, look, stamp_of
 from partitioned_rag.store.catalog import Catalog, IndexedSource
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import hold
@@ -43,6 +43,7 @@ from partitioned_rag.values import (
     Skip,
     SkipReason,
     Source,
+    Stamp,
     Summary,
     Turn,
     Weights,
@@ -272,7 +273,8 @@ class Partition:
         Args:
             whole_tokens: What takes no more than this needs no summaries.
         """
-        sources, scanned_skips = self._scan()
+        found = self._look()
+        sources, scanned_skips = _sources(found.stamps), _sorted(found.skips)
         path = self._index_folder / CATALOG
         if not path.exists():
             return PartitionStatus(
@@ -352,15 +354,8 @@ class Partition:
 
     # ------------------------------------------------------------ the folder
 
-    def _scan(self) -> tuple[dict[str, Source], tuple[Skip, ...]]:
-        sources: dict[str, Source] = {}
-        skips: list[Skip] = []
-        for found in scan(self._folder, self.id):
-            if isinstance(found, Source):
-                sources[found.path] = found
-            else:
-                skips.append(found)
-        return sources, tuple(skips)
+    def _look(self) -> Found:
+        return look(self._folder, self.id)
 
     def _is_as_indexed(self, path: str, store: Store, readers: Readers) -> bool:
         indexed = store.sources().get(path)
@@ -384,7 +379,8 @@ class Partition:
 
     def _catch_up(self, store: Store) -> None:
         """Bring the index up to date where nobody reads the report."""
-        if note := self._bring_up_to_date(store, None, again=()).note:
+        self._follow(store, None, again=())
+        if note := store.take_note():
             self._notify(f"partition {self.id}: {note}")
 
     def _bring_up_to_date(
@@ -394,13 +390,35 @@ class Partition:
         *,
         again: Collection[SkipReason],
     ) -> PartitionReport:
+        changes, skips = self._follow(store, progress, again=again)
+        held, chunks = store.counts()
+        refused = [known.skip for known in store.sources().values() if known.skip]
+        return PartitionReport(
+            id=self.id,
+            sources=held,
+            chunks=chunks,
+            added=changes.added,
+            changed=changes.changed,
+            renamed=changes.renamed,
+            removed=changes.removed,
+            skipped=_sorted((*skips, *refused)),
+            note=store.take_note(),
+        )
+
+    def _follow(
+        self,
+        store: Store,
+        progress: Callable[[Progress], None] | None,
+        *,
+        again: Collection[SkipReason],
+    ) -> tuple[Changes, list[Skip]]:
+        """Make the index what the folder is; gives what was done and what was no source."""
         changes = Changes()
-        note, store.note = store.note, ""
         for _ in range(ROUNDS):
-            sources, skips = self._scan()
-            if not again and _is_unchanged(store.sources(), sources):
+            stamps, skips = self._look()
+            if not again and _is_unchanged(store.sources(), stamps):
                 break
-            todo = _plan(store.sources(), sources, again=again)
+            todo = _plan(store.sources(), _sources(stamps), again=again)
             again = ()  # once is enough
             if todo.is_empty:
                 break
@@ -415,31 +433,17 @@ class Partition:
                 )
             if not (todo.add or todo.change or todo.rename or todo.remove):
                 break  # what was only read again may have to be read again once more
-        held, chunks = store.counts()
-        refused = [known.skip for known in store.sources().values() if known.skip]
-        report = PartitionReport(
-            id=self.id,
-            sources=held,
-            chunks=chunks,
-            added=changes.added,
-            changed=changes.changed,
-            renamed=changes.renamed,
-            removed=changes.removed,
-            skipped=_sorted((*skips, *refused)),
-            note=note,
-        )
         if changes != Changes():
             log.info(
                 "%s: %d sources, %d chunks, %d added, %d changed, %d renamed, %d removed",
                 self.id,
-                report.sources,
-                report.chunks,
-                report.added,
-                report.changed,
-                report.renamed,
-                report.removed,
+                *store.counts(),
+                changes.added,
+                changes.changed,
+                changes.renamed,
+                changes.removed,
             )
-        return report
+        return changes, skips
 
     def _with_store(self, work: Callable[[Store], T]) -> T:
         """Run work on the store under the lock; on damage make the index anew and run it again."""
@@ -547,13 +551,14 @@ def _candidates(
     ]
 
 
-def _is_unchanged(indexed: Mapping[str, IndexedSource], sources: Mapping[str, Source]) -> bool:
+def _is_unchanged(indexed: Mapping[str, IndexedSource], stamps: Mapping[str, Stamp]) -> bool:
     """Say at a glance that a plan would be empty: this is what most questions find."""
-    if indexed.keys() != sources.keys():
-        return False
-    return all(indexed[path].settled for path in sources) and all(
-        indexed[path].source.stamp == source.stamp for path, source in sources.items()
-    )
+    known = {path: each.source.stamp if each.settled else None for path, each in indexed.items()}
+    return known == stamps
+
+
+def _sources(stamps: Mapping[str, Stamp]) -> dict[str, Source]:
+    return {path: Source(path=path, stamp=stamp) for path, stamp in stamps.items()}
 
 
 def _plan(

@@ -10,7 +10,7 @@ Fields that hold text of the folder never appear in a `repr`, since a `repr` end
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 ContactId = NewType("ContactId", str)
 """Someone who texts, by canonical id. Only `identity` makes one."""
@@ -69,11 +69,11 @@ class Correspondent:
 # ---------------------------------------------------------------- files in
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What `stat` says of a file's content; equal stamps of a settled file mean equal bytes.
 
-    A same-size edit with a restored mtime shows only in `ctime_ns`.
+    A same-size edit with a restored mtime shows only in `ctime_ns`. A tuple, since one is made of
+    every file for every question.
     """
 
     size_bytes: int

@@ -96,6 +96,23 @@ def test_onnx_runtime_is_what_chunks_go_through(bert: Bert) -> None:
     assert open_runtime(bert, "onnxruntime").name == "onnxruntime"
 
 
+@pytest.mark.parametrize("asks_once", [False, True])
+def test_what_computes_a_question_was_decided_before_anything_was_embedded(
+    bert: Bert, *, asks_once: bool
+) -> None:
+    embedder = minilm.minilm(asks_once=asks_once)
+    question = "When does the ferry to the island leave?"
+    first = embedder.embed_question(question)
+    embedder.embed_chunks(["The ferry leaves at nine."])
+    again = embedder.embed_question(question)
+    (ids,) = embedder._rows([question])
+    layers = {True: numpy_layers(bert), False: onnx_layers(bert)}
+    by_runtime = {once: vector_of(ids, bert=bert, layers=layers[once]) for once in layers}
+    assert by_runtime[True].tobytes() != by_runtime[False].tobytes()
+    assert first.tobytes() == again.tobytes() == by_runtime[asks_once].tobytes()
+    assert embedder.embed_chunks([question])[0].tobytes() == by_runtime[False].tobytes()
+
+
 # ---------------------------------------------------------------- weights that are none
 
 

@@ -98,7 +98,7 @@ def test_nothing_is_loaded_before_it_is_needed_and_torch_never() -> None:
         heavy = {"numpy", "torch", "transformers", "sentence_transformers", "tokenizers", "httpx",
                  "huggingface_hub", "chromadb", "onnxruntime", "openvino"}
         loaded = lambda: sorted(heavy & set(sys.modules))
-        embedder = open_embedder("all-MiniLM-L6-v2")
+        embedder = open_embedder("all-MiniLM-L6-v2", asks_once=True)
         told = [embedder.name, embedder.version, embedder.dimensions]
         first = loaded()
         embedder.window_tokens, embedder.token_spans("lemon cake")

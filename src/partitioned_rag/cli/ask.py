@@ -43,7 +43,9 @@ def ask(
       prag ask "when is the shop open?" --model qwen3:4b --json
     """  # noqa: D301 — click looks for a real backspace
     streams = terminal.shows_stdout() and not as_json
-    with options.open_box(box, embedder, reranker=reranker, window=window) as opened:
+    with options.open_box(
+        box, embedder, reranker=reranker, window=window, asks_once=True
+    ) as opened:
         view = options.open_view(opened, contacts)
         stream = _Stream()
         try:

@@ -27,6 +27,7 @@ def open_box(
     *,
     reranker: str | None = None,
     window: int | None = None,
+    asks_once: bool = False,
     notify: Callable[[str], None] = terminal.note,
 ) -> "OMBox":
     """Open the OMBox that the options and the environment name.
@@ -36,6 +37,7 @@ def open_box(
         embedder: As in `OMBox`.
         reranker: As in `OMBox`.
         window: As in `OMBox`.
+        asks_once: As in `OMBox`.
         notify: Told of waiting and of rebuilding.
 
     Raises:
@@ -50,6 +52,7 @@ def open_box(
         ollama_host=ollama_host(),
         reranker=reranker,
         window=window,
+        asks_once=asks_once,
         notify=notify,
     )
 

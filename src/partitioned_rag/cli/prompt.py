@@ -45,7 +45,9 @@ def prompt(
       prag prompt "are you free on sunday?" --as 15551234567
       prag prompt "when is the shop open?" --raw
     """  # noqa: D301 — click looks for a real backspace
-    with options.open_box(box, embedder, reranker=reranker, window=window) as opened:
+    with options.open_box(
+        box, embedder, reranker=reranker, window=window, asks_once=True
+    ) as opened:
         view = options.open_view(opened, contacts)
         made = view.prompt(question, model=model, budget=budget)
     if as_json:

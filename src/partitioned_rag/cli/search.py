@@ -45,7 +45,7 @@ def search(
       prag search "are you free on sunday?" --as 15551234567 -k 3
       prag search --json -- "--help, what was that?"
     """  # noqa: D301 — click looks for a real backspace
-    with options.open_box(box, embedder, reranker=reranker) as opened:
+    with options.open_box(box, embedder, reranker=reranker, asks_once=True) as opened:
         view = options.open_view(opened, contacts)
         hits = view.search(question, k=k)
     if as_json:

@@ -1,7 +1,8 @@
 """Embedders that are a BERT encoder and the mean of its states, without torch.
 
-Floor: edge; light until it is used. A question is a text or two and takes numpy, which is there
-at once; chunks are many and take the fastest runtime, which has to be loaded first.
+Floor: edge; light until it is used. Chunks are many and take the fastest runtime, which has to be
+loaded first. A question takes one too where there will be more of them; one that is asked by itself
+takes numpy, which is there at once.
 """
 
 import threading
@@ -43,6 +44,7 @@ class BertEmbedder:
         tokenizer_file: Callable[[], Path],
         read_weights: Callable[[], "Bert"],
         runtime: str,
+        question_runtime: str,
     ) -> None:
         """Keep what is known; nothing is read.
 
@@ -54,6 +56,8 @@ class BertEmbedder:
             tokenizer_file: Finds its `tokenizer.json`.
             read_weights: Finds its weights, checks them and maps them.
             runtime: What computes chunks, as `open_runtime` knows it.
+            question_runtime: What computes questions, in float32. It is decided here and not as
+                questions come: their scores would tell in a last digit who had asked before.
         """
         self.name = name
         self.version = version
@@ -61,16 +65,18 @@ class BertEmbedder:
         self.window_tokens = max_tokens - _MARKER_TOKENS
         self._tokenizer_file = tokenizer_file
         self._read_weights = read_weights
-        self._expected_runtime = runtime
+        self._chunk_runtime = runtime
+        self._question_runtime = question_runtime
         self._loading = threading.Lock()
         self._tokenizer: Tokenizer | None = None
         self._bert: Bert | None = None
-        self._runtime: Runtime | None = None
+        self._runtimes: dict[str, Runtime] = {}
 
     @property
     def runtime(self) -> str:
         """What computes the chunks' vectors, as `Embedder.runtime` says."""
-        return self._runtime.name if self._runtime else self._expected_runtime
+        opened = self._runtimes.get(self._chunk_runtime)
+        return opened.name if opened else self._chunk_runtime
 
     def token_spans(self, text: str) -> list[Span]:
         """Say where the model's tokens lie, as `Embedder.token_spans` says."""
@@ -87,7 +93,7 @@ class BertEmbedder:
         vectors = np.empty((len(rows), self.dimensions), dtype=np.float32)
         if not rows:
             return vectors
-        bert, runtime = self._open_runtime()
+        bert, runtime = self._open_runtime(self._chunk_runtime)
 
         def embed(row: int) -> None:
             vectors[row] = vector_of(rows[row], bert=bert, layers=runtime.layers)
@@ -104,13 +110,11 @@ class BertEmbedder:
         import numpy as np
 
         from partitioned_rag.embedding.bert import vector_of  # noqa: PLC0415
-        from partitioned_rag.embedding.bert_numpy import numpy_layers  # noqa: PLC0415
         from partitioned_rag.embedding.parts import mean_direction, parts_of  # noqa: PLC0415
 
         parts = parts_of(text, token_spans=self.token_spans, window_tokens=self.window_tokens)
-        bert = self._open_weights()
-        layers = numpy_layers(bert)
-        vectors = [vector_of(row, bert=bert, layers=layers) for row in self._rows(parts)]
+        bert, runtime = self._open_runtime(self._question_runtime)
+        vectors = [vector_of(row, bert=bert, layers=runtime.layers) for row in self._rows(parts)]
         return mean_direction(np.stack(vectors), [len(part) for part in parts])
 
     def _rows(self, texts: Sequence[str]) -> list[Sequence[int]]:
@@ -129,18 +133,13 @@ class BertEmbedder:
                 self._tokenizer = Tokenizer(self._tokenizer_file())
             return self._tokenizer
 
-    def _open_weights(self) -> "Bert":
+    def _open_runtime(self, name: str) -> "tuple[Bert, Runtime]":
         with self._loading:
             if self._bert is None:
                 self._bert = self._read_weights()
-            return self._bert
-
-    def _open_runtime(self) -> "tuple[Bert, Runtime]":
-        bert = self._open_weights()
-        with self._loading:
-            if self._runtime is None:
+            if name not in self._runtimes:
                 # A door: it brings a runtime's library.
                 from partitioned_rag.embedding.runtimes import open_runtime  # noqa: PLC0415
 
-                self._runtime = open_runtime(bert, self._expected_runtime)
-            return bert, self._runtime
+                self._runtimes[name] = open_runtime(self._bert, name)
+            return self._bert, self._runtimes[name]

@@ -29,17 +29,25 @@ _EPSILON = 1e-12
 _MAX_TOKENS = 256
 
 
-def minilm() -> BertEmbedder:
-    """Make the default embedder; its files are found and checked at first use."""
-    return _minilm(NAME, _VERSION, runtime="onnxruntime")
+def minilm(*, asks_once: bool = False) -> BertEmbedder:
+    """Make the default embedder; its files are found and checked at first use.
+
+    Args:
+        asks_once: As in `open_embedder`.
+    """
+    return _minilm(NAME, _VERSION, runtime="onnxruntime", asks_once=asks_once)
 
 
-def minilm_in_bf16() -> BertEmbedder:
-    """Make the embedder that embeds chunks with the same weights in bfloat16, and questions not."""
-    return _minilm(NAME_IN_BF16, _VERSION_IN_BF16, runtime="openvino")
+def minilm_in_bf16(*, asks_once: bool = False) -> BertEmbedder:
+    """Make the embedder that embeds chunks with the same weights in bfloat16, and questions not.
+
+    Args:
+        asks_once: As in `open_embedder`.
+    """
+    return _minilm(NAME_IN_BF16, _VERSION_IN_BF16, runtime="openvino", asks_once=asks_once)
 
 
-def _minilm(name: str, version: str, *, runtime: str) -> BertEmbedder:
+def _minilm(name: str, version: str, *, runtime: str, asks_once: bool) -> BertEmbedder:
     return BertEmbedder(
         name,
         version=version,
@@ -48,6 +56,7 @@ def _minilm(name: str, version: str, *, runtime: str) -> BertEmbedder:
         tokenizer_file=lambda: _verified(packaged_folder() / "tokenizer.json", TOKENIZER_SHA256),
         read_weights=packaged_weights,
         runtime=runtime,
+        question_runtime="numpy" if asks_once else "onnxruntime",
     )
 
 

@@ -50,11 +50,13 @@ def open_runtime(bert: Bert, name: str) -> Runtime:
 
     Args:
         bert: The weights.
-        name: `onnxruntime`, in float32, or `openvino`, in bfloat16.
+        name: `numpy` or `onnxruntime`, in float32, or `openvino`, in bfloat16.
 
     Raises:
         EmbedderError: It is `openvino`, and that cannot be used here.
     """
+    if name == "numpy":
+        return Runtime(name=name, layers=numpy_layers(bert))
     return _open_bf16(bert) if name == "openvino" else _open_fp32(bert)
 
 

@@ -19,6 +19,34 @@ class Outside(Exception):  # noqa: N818 - a verdict about a path, not an error o
     """A path leaves its partition. Never leaves `sources/`."""
 
 
+class Found(NamedTuple):
+    """What a look at a folder has found, in no order.
+
+    Attributes:
+        stamps: Of each regular file, by the path of its source.
+        skips: What had to be refused.
+    """
+
+    stamps: dict[str, Stamp]
+    skips: list[Skip]
+
+
+def look(folder: Path, partition: PartitionId) -> Found:
+    """Find what a partition holds, as `scan` does; for each question, so that little is made of it.
+
+    Args:
+        folder: The partition's folder.
+        partition: Its id; the paths of what is found begin with it.
+    """
+    if folder.is_symlink():
+        return Found({}, [outside(partition, partition)])
+    walk = _Walk(folder, partition)
+    walk.over(os.fspath(folder), partition)
+    for path, target in walk.linked_folders():
+        walk.over(target, path, is_linked=True)
+    return walk.found
+
+
 def scan(folder: Path, partition: PartitionId) -> list[Source | Skip]:
     """Find what a partition holds.
 
@@ -30,13 +58,11 @@ def scan(folder: Path, partition: PartitionId) -> list[Source | Skip]:
         Regular files and what had to be refused, sorted by path. Hidden names are passed over. A
         folder that does not exist holds nothing, and so does a file that vanishes meanwhile.
     """
-    walk = _Walk(folder, partition)
-    if folder.is_symlink():
-        return [outside(partition, partition)]
-    walk.over(os.fspath(folder), partition)
-    for path, target in walk.linked_folders():
-        walk.over(target, path, is_linked=True)
-    return sorted(walk.found, key=lambda one: one.path if isinstance(one, Source) else one.source)
+    stamps, skips = look(folder, partition)
+    found = [Source(path=path, stamp=stamp) for path, stamp in stamps.items()]
+    return sorted(
+        [*found, *skips], key=lambda one: one.path if isinstance(one, Source) else one.source
+    )
 
 
 def stamp_of(folder: Path, partition: PartitionId, path: str) -> Stamp | None:
@@ -80,12 +106,8 @@ def resolved(folder: Path, partition: PartitionId, path: str) -> list[str]:
 
 def stamped(status: os.stat_result) -> Stamp:
     """Keep of a `stat` what tells one content from another."""
-    return Stamp(
-        size_bytes=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        ctime_ns=status.st_ctime_ns,
-        inode=status.st_ino,
-    )
+    # By place, which for ten thousand files is not nothing.
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def refused(path: str, error: OSError) -> Skip:
@@ -121,14 +143,14 @@ class _Walk:
     """One scan: what it has found, and the linked folders it has yet to enter."""
 
     def __init__(self, folder: Path, partition: PartitionId) -> None:
-        self.found: list[Source | Skip] = []
+        self.found = Found({}, [])
         self._root = os.path.abspath(folder)  # noqa: PTH100
         self._partition = partition
         self._links: list[tuple[str, list[str]]] = []
 
     def over(self, folder: str, prefix: str, *, is_linked: bool = False) -> None:
         """Walk a tree with a stack of our own: folders nest deeper than Python's."""
-        found = self.found.append
+        stamps, skips = self.found
         pending = [_Pending(folder, prefix)]
         while pending:
             here, prefix = pending.pop()
@@ -142,40 +164,39 @@ class _Walk:
                         path = f"{prefix}/{entry.name}"
                         try:
                             if entry.is_file(follow_symlinks=False):
-                                status = entry.stat(follow_symlinks=False)
-                                found(Source(path=path, stamp=stamped(status)))
+                                stamps[path] = stamped(entry.stat(follow_symlinks=False))
                             elif entry.is_dir(follow_symlinks=False):
                                 pending.append(_Pending(entry.path, path))
                             elif entry.is_symlink():
                                 self._follow_link(path, is_linked)
                             else:
-                                found(special(path, "is no regular file"))
+                                skips.append(special(path, "is no regular file"))
                         except FileNotFoundError:
                             continue
                         except OSError as error:
-                            found(refused(path, error))
+                            skips.append(refused(path, error))
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                found(refused(prefix, error))
+                skips.append(refused(prefix, error))
 
     def _follow_link(self, path: str, is_linked: bool) -> None:  # noqa: FBT001 - as above
         try:
             names = _follow(self._root, path.split("/")[1:])
             status = os.lstat(os.path.join(self._root, *names))  # noqa: PTH118
         except Outside:
-            self.found.append(outside(path, self._partition))
+            self.found.skips.append(outside(path, self._partition))
             return
         except OSError:
-            self.found.append(special(path, "a link that leads nowhere"))
+            self.found.skips.append(special(path, "a link that leads nowhere"))
             return
         if stat.S_ISREG(status.st_mode):
-            self.found.append(Source(path=path, stamp=stamped(status)))
+            self.found.stamps[path] = stamped(status)
         elif not stat.S_ISDIR(status.st_mode):
-            self.found.append(special(path, "a link to what is no regular file"))
+            self.found.skips.append(special(path, "a link to what is no regular file"))
         elif is_linked:
             # Two folders full of links to each other would multiply without end.
-            self.found.append(special(path, "a link to a folder, within a linked folder"))
+            self.found.skips.append(special(path, "a link to a folder, within a linked folder"))
         else:
             self._links.append((path, names))
 
@@ -191,9 +212,9 @@ class _Walk:
         for path, names in sorted(self._links):
             own = path.split("/")[1:]
             if own[: len(names)] == names:
-                self.found.append(special(path, "a link to a folder that it lies in"))
+                self.found.skips.append(special(path, "a link to a folder that it lies in"))
             elif tuple(names) in entered:
-                self.found.append(special(path, "a second link to the same folder"))
+                self.found.skips.append(special(path, "a second link to the same folder"))
             else:
                 entered[tuple(names)] = path
                 chosen.append((path, os.path.join(self._root, *names)))  # noqa: PTH118

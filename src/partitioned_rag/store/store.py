@@ -96,11 +96,16 @@ class Store:
             self.begin_anew(difference)
         self._remove_leftovers()
 
+    def take_note(self) -> str:
+        """Give what the owner has to be told of the index, once."""
+        note, self.note = self.note, ""
+        return note
+
     def begin_anew(self, why: str) -> None:
         """Throw the index away; the folder has all that is needed to make it again.
 
         Args:
-            why: A sentence; `note` tells it to the owner.
+            why: A sentence; `take_note` tells it to the owner.
         """
         self.close()
         self._make_anew(why)
