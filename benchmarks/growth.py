@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from corpus import cut
-from invented import make_box, paragraph, sentence
+from invented import Speaker
 from ratio import machine, write
 from sides import OURS, Cost, at_hand, work
 
@@ -27,6 +27,7 @@ from partitioned_rag.embedding.registry import open_embedder
 
 EMBEDDER = "hashing"
 PARAGRAPHS = 8
+SENTENCES = 7
 QUESTIONS = 60
 CONTACT_CHUNKS = 1_000
 PACKAGES = ("chromadb", "numpy")
@@ -45,14 +46,29 @@ def note(figures: Figures, name: str, side: str, size: int, figure: float) -> No
     figures.setdefault(name, {}).setdefault(side, {}).setdefault(size, []).append(figure)
 
 
+def speaking(seed: int) -> Speaker:
+    """Give a speaker: all have one language, and each says something else."""
+    rng = random.Random(1)
+    speaker = Speaker(rng)
+    rng.seed(seed)
+    return speaker
+
+
 def written(folder: Path, partition: str, *, chunks: int) -> Path:
-    """Write a partition of about that many chunks; gives its folder."""
-    rng = random.Random(chunks)
+    """Write a partition of about that many chunks; gives its folder.
+
+    Most of its words are rare, as in any language: of words that every chunk has, a full text has
+    as much to look through as there are chunks, and nobody asks such questions.
+    """
+    speaker = speaking(chunks)
     files = folder / partition
     for number in range(max(chunks // PARAGRAPHS, 1)):
         path = files / f"{number // 100:04}" / f"{number:06}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = "\n\n".join(paragraph(rng) for _ in range(PARAGRAPHS if chunks else 1))
+        text = "\n\n".join(
+            " ".join(speaker.sentence() for _ in range(SENTENCES))
+            for _ in range(PARAGRAPHS if chunks else 1)
+        )
         path.write_text(text + "\n", encoding="utf-8")
     return files
 
@@ -77,8 +93,7 @@ def of_chunks(
 ) -> None:
     """Index and ask boxes of growing size, once each."""
     for size in sizes:
-        files = make_box(folder / f"{size}", files=size // PARAGRAPHS, paragraphs=PARAGRAPHS)
-        files = files / "public"
+        files = written(folder / f"{size}", "public", chunks=size)
         chunks = cut(files, open_embedder(EMBEDDER))
         given = folder / "chunks.json"
         given.write_text(json.dumps(chunks), encoding="utf-8")
@@ -155,11 +170,11 @@ def main() -> None:
     given = parser.parse_args()
     sides = [OURS, *at_hand(["loop"])]
     figures: Figures = {}
-    rng = random.Random(6)
+    speaker = speaking(6)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         questions = folder / "questions.json"
-        questions.write_text(json.dumps([sentence(rng) for _ in range(QUESTIONS)]))
+        questions.write_text(json.dumps([speaker.sentence() for _ in range(QUESTIONS)]))
         contacts = boxes_of_contacts(folder, given.contacts)
         pairs = boxes_of_two(folder, given.beside)
         settle()
