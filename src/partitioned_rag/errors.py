@@ -104,6 +104,10 @@ class ContextLengthError(OllamaError):
         self.excess_tokens = excess_tokens
 
 
+class EmptyReplyError(OllamaError):
+    """The model answered, and said nothing."""
+
+
 class TokenizerError(WorkError):
     """A model's tokenizer cannot be rebuilt from what its server says of it."""
 

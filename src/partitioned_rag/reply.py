@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from partitioned_rag.errors import OllamaError, StaleSourcesError
+from partitioned_rag.errors import EmptyReplyError, StaleSourcesError
 from partitioned_rag.values import Prompt, Reply, Timings
 
 # Asked once, and at most twice more.
@@ -63,7 +63,8 @@ def gather(
             end.
 
     Raises:
-        OllamaError: The reply is blank; and whatever `parts` raises.
+        EmptyReplyError: The reply is blank.
+        OllamaError: Whatever `parts` raises.
     """
     asked_at = clock()
     first_words_at = asked_at
@@ -80,7 +81,7 @@ def gather(
         if on_text is not None:
             on_text(piece)
     if not pieces:
-        raise OllamaError(
+        raise EmptyReplyError(
             "the model used up its reply without a word" if cut else "the model's reply is empty",
             where=f"model {model}",
             fix="choose a model that does not think first" if cut else "ask again",

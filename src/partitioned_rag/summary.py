@@ -11,7 +11,7 @@ from enum import Enum
 from itertools import islice
 from typing import Final, NamedTuple
 
-from partitioned_rag.errors import ContextLengthError
+from partitioned_rag.errors import ContextLengthError, EmptyReplyError
 from partitioned_rag.partition import Partition
 from partitioned_rag.prompt.composing import compose, to_summarise
 from partitioned_rag.prompt.meter import Meter
@@ -74,7 +74,8 @@ def summarise(
         progress: Told before the first and after each span.
 
     Raises:
-        OllamaError: Whatever `ask` raises, but for a span that is too long: it is cut in two.
+        OllamaError: Whatever `ask` raises, but for a span that is too long: it is cut in two; and
+            for one of which the model says nothing: it gets no summary.
         StoreError: The index cannot be read or written.
     """
     room = window_tokens - summary_tokens(window_tokens)
@@ -141,6 +142,9 @@ def _asked(
         said = ask(messages)
     except ContextLengthError:
         return halves(unit)
+    except EmptyReplyError:
+        # It may have used up what it could say on thinking; of another span it may have words.
+        return Outcome.CUT
     if said.cut:
         # Half a sentence can say the opposite of the whole one.
         return Outcome.CUT

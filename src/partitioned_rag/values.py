@@ -550,7 +550,8 @@ class PartitionSummaries:
         spans: These, and those that have none; none where a prompt holds all there is.
         discarded: Spans that changed before their summary could be kept.
         too_long: Spans of which not even the smallest part fits the model's window.
-        cut: Spans whose summary the model did not bring to an end; it was thrown away.
+        cut: Spans whose summary the model did not begin, or not bring to an end; that was thrown
+            away.
         error: A sentence when the partition's index could not be used, else empty.
     """
 

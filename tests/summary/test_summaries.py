@@ -214,9 +214,26 @@ def test_a_summary_that_the_model_did_not_finish_is_not_kept(root: Path) -> None
 
 def test_a_blank_summary_is_not_kept(root: Path) -> None:
     with OllamaDouble(answer=lambda _: " \n", models=MODELS) as double, opened(root, double) as box:
-        with pytest.raises(OllamaError, match="empty"):
-            box.summarize(FRIEND)
+        (_, friend) = box.summarize(FRIEND).partitions
+        assert (friend.made, friend.cut) == (0, friend.spans)
+        assert friend.spans > 0
         assert {each.summarised for each in box.status().partitions} == {0}
+
+
+def test_a_blank_summary_keeps_no_other_from_being_made(root: Path) -> None:
+    def wordless_of_two_days(rendered: str) -> str:
+        return " " if re.search(r"day0[25] line", rendered) else "Somebody wrote."
+
+    with (
+        OllamaDouble(answer=wordless_of_two_days, models=MODELS) as double,
+        opened(root, double) as box,
+    ):
+        (_, friend) = box.summarize(FRIEND).partitions
+        assert (friend.made, friend.cut) == (friend.spans - 2, 2)
+        assert friend.made > 0
+        double.answer = lambda _: "Somebody wrote."
+        (_, again) = box.summarize(FRIEND).partitions
+        assert (again.made, again.summarised, again.cut) == (2, friend.spans, 0)
 
 
 def test_an_edit_that_nobody_indexed_lets_no_summary_through(root: Path, box: OMBox) -> None:

@@ -224,7 +224,7 @@ def summarize(report: SummaryReport, *, width: int) -> str:
     without = (
         (sum(each.discarded for each in report.partitions), "changed meanwhile: run it again"),
         (sum(each.too_long for each in report.partitions), "too long for the model's window"),
-        (sum(each.cut for each in report.partitions), "the model did not finish"),
+        (sum(each.cut for each in report.partitions), "the model did not finish, or said nothing"),
     )
     for spans, why in without:
         if spans:
