@@ -19,6 +19,7 @@ from chromadb.config import Settings
 from invented import make_box, sentence
 from ratio import known, ratios, save, seconds
 from sentence_transformers import SentenceTransformer
+from sides import OURS, work
 
 from partitioned_rag import Embedder, OMBox
 from partitioned_rag.chunking import chunk
@@ -41,14 +42,6 @@ while stack:
                 entry.stat()
                 seen += 1
 print(seen)
-"""
-PEAK = """
-import resource, sys
-from partitioned_rag import OMBox
-with OMBox(sys.argv[1], "hashing") as box:
-    report = box.index()
-assert report.partitions[0].sources == int(sys.argv[2]), report
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -235,13 +228,9 @@ def memory(folder: Path) -> dict[str, float]:
     peaks = {}
     for files in (500, 4_000):
         box = make_box(folder / f"memory-{files}", files=files, paragraphs=2)
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK, str(box), str(files)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        peaks[files] = int(done.stdout) / 1024
+        store = folder / f"memory-{files}-index"
+        cost = work(OURS, "sync", files=box / "public", store=store, embedder="hashing")
+        peaks[files] = cost.said["peak_mb"]
     return {
         "ratio": peaks[4_000] / peaks[500],
         "files_500_mb": peaks[500],
