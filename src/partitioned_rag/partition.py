@@ -493,6 +493,9 @@ class Partition:
                 self._store.refresh()
             except DamagedError:
                 self.close()
+            except BaseException:
+                self.close()
+                raise
         if self._store is None:
             self._store = Store(
                 self._index_folder,
@@ -500,6 +503,7 @@ class Partition:
                     embedder=f"{self._embedder.name} ({self._embedder.version})",
                     recipe=f"{registry.RECIPE} {chunking.RECIPE} {fields.RECIPE}",
                     dimensions=self._embedder.dimensions,
+                    try_out=lambda: self._embedder.embed_chunks(["lemon cake"]),
                 ),
             )
         return self._store

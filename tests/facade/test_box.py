@@ -4,15 +4,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from partitioned_rag.box import OMBox
-from partitioned_rag.errors import BoxError, ContactError, InputError, StoreError
+from partitioned_rag.errors import (
+    BoxError,
+    ContactError,
+    EmbedderError,
+    InputError,
+    StoreError,
+)
 from partitioned_rag.values import PartitionReport, SkipReason
-from tests.facade.counting import CountingEmbedder
+from tests.facade.counting import CountingEmbedder, Vectors
 
 FRIEND = "friend"
 NUMBER = "15550100001"
@@ -287,6 +293,52 @@ def test_another_embedder_rebuilds_and_says_so(folder: Path) -> None:
     with OMBox(folder, CountingEmbedder(), notify=said.append) as box:
         box.view().search("accordion")
     assert ["public" in sentence and "rebuilt" in sentence for sentence in said] == [True]
+
+
+class Failing(CountingEmbedder):
+    """An embedder that may stop working."""
+
+    def __init__(self, *, works: bool) -> None:
+        super().__init__()
+        self.works = works
+
+    @property
+    def name(self) -> str:
+        return "failing"
+
+    def embed_chunks(self, texts: Sequence[str]) -> Vectors:
+        if not self.works:
+            raise EmbedderError("the embedder cannot be loaded")
+        return super().embed_chunks(texts)
+
+
+def test_an_embedder_that_does_not_work_costs_no_index_of_another(folder: Path) -> None:
+    first = CountingEmbedder()
+    with OMBox(folder, first) as box:
+        box.index()
+        embedded = list(first.texts)
+        with OMBox(folder, Failing(works=False)) as other:
+            for use in (other.index, lambda: other.view(FRIEND).search("party")):
+                with pytest.raises(EmbedderError, match="cannot be loaded"):
+                    use()
+        said = report_of(box, FRIEND)
+    assert (said.note, first.texts) == ("", embedded)
+
+
+def test_an_embedder_that_stops_working_costs_no_index_of_another(folder: Path) -> None:
+    flaky, second = Failing(works=True), CountingEmbedder()
+    with OMBox(folder, flaky) as other, OMBox(folder, second) as box:
+        other.index()
+        box.index()
+        embedded = list(second.texts)
+        flaky.works = False
+        for _ in range(2):
+            with pytest.raises(EmbedderError, match="cannot be loaded"):
+                other.view(FRIEND).search("party")
+        assert ({each.note for each in box.index().partitions}, second.texts) == ({""}, embedded)
+        flaky.works = True
+        assert all("counting" in each.note for each in other.index().partitions)
+        assert f"{FRIEND}/secret.txt" in sources(other, "party on the roof", FRIEND)
 
 
 @pytest.mark.parametrize("victims", [["catalog.sqlite3"], ["chroma.sqlite3", "array/*"]])

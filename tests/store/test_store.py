@@ -30,7 +30,7 @@ from partitioned_rag.values import (
 )
 from tests.store.searching import entry, nearest
 
-MAKER = Maker(embedder="test (1)", recipe="r1", dimensions=4)
+MAKER = Maker(embedder="test (1)", recipe="r1", dimensions=4, try_out=list)
 Vectors = npt.NDArray[np.float32]
 HIDDEN = "the vault is behind the blue door"
 
@@ -242,8 +242,11 @@ def test_a_source_that_is_not_found_by_its_path_is_damage(store: Store, folder: 
 @pytest.mark.parametrize(
     ("maker", "said"),
     [
-        (Maker(embedder="other (1)", recipe="r1", dimensions=4), "test (1), not other (1)"),
-        (Maker(embedder="test (1)", recipe="r2", dimensions=4), "another version"),
+        (
+            Maker(embedder="other (1)", recipe="r1", dimensions=4, try_out=list),
+            "test (1), not other (1)",
+        ),
+        (Maker(embedder="test (1)", recipe="r2", dimensions=4, try_out=list), "another version"),
     ],
 )
 def test_the_index_of_another_maker_is_begun_anew_and_it_is_said(

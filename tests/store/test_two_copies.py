@@ -20,7 +20,7 @@ from partitioned_rag.values import ChunkId, Contents, Document, Reading, Source,
 from tests.store.searching import entry
 
 DIMENSIONS = 16
-MAKER = Maker(embedder="test (1)", recipe="r1", dimensions=DIMENSIONS)
+MAKER = Maker(embedder="test (1)", recipe="r1", dimensions=DIMENSIONS, try_out=list)
 GARBAGE = b"this is no file of ours " * 500
 Vectors = npt.NDArray[np.float32]
 Spoil = Callable[[Path], None]

@@ -73,7 +73,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     folder.mkdir(parents=True)
     embedder = open_embedder("hashing")
     store = Store(
-        tmp_path / "index", Maker(embedder="hashing", recipe="", dimensions=embedder.dimensions)
+        tmp_path / "index",
+        Maker(embedder="hashing", recipe="", dimensions=embedder.dimensions, try_out=list),
     )
     desk = Desk(folder, store)
     write(desk, "the tide comes in")

@@ -6,7 +6,7 @@ through the catalog, and they are dropped when the vectors are opened next. A ch
 in neither place, or another one, is damage: the partition is rebuilt from its folder.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
@@ -59,11 +59,14 @@ class Maker:
         embedder: Name and version of the embedder.
         recipe: Versions of the readers and the chunker.
         dimensions: Length of a vector.
+        try_out: Embeds something. An index of another embedder is only thrown away once it has
+            returned; what it raises leaves that one as it is.
     """
 
     embedder: str
     recipe: str
     dimensions: int
+    try_out: Callable[[], object]
 
 
 class Store:
@@ -74,6 +77,7 @@ class Store:
 
         Raises:
             OSError: The folder cannot be read or written.
+            PragError: Whatever the maker's `try_out` raises.
         """
         self._folder = folder
         self._maker = maker
@@ -92,8 +96,11 @@ class Store:
         else:
             if is_lost:
                 self.note = "the catalog of the index was lost: rebuilt from the folder"
-        if difference := self._difference():
-            self.begin_anew(difference)
+        try:
+            self._leave_no_other_maker()
+        except BaseException:
+            self.close()
+            raise
         self._remove_leftovers()
 
     def take_note(self) -> str:
@@ -122,15 +129,17 @@ class Store:
     def refresh(self) -> None:
         """Take in what another handle has done; call it whenever the lock has been taken.
 
+        Whatever it raises, the store is of no more use and has to be closed.
+
         Raises:
             DamagedError: The catalog cannot be read.
+            PragError: Whatever the maker's `try_out` raises.
         """
         if not self._catalog.is_the_one_on_disk():
             self.close()
             make_private_folder(self._folder)
             self._open_catalog()
-            if difference := self._difference():
-                self.begin_anew(difference)
+            self._leave_no_other_maker()
             return
         meta = _checked(self._catalog.meta())
         if meta != self._meta or not self._vectors.is_as_on_disk():
@@ -175,18 +184,18 @@ class Store:
             if vectors != self._chroma_folder():
                 remove_folder(vectors)
 
-    def _difference(self) -> str:
-        meta = self._meta
-        if meta.get("format") != FORMAT or meta.get("recipe") != self._maker.recipe:
-            return "the index was made by another version of partitioned_rag"
-        if (meta.get("embedder"), meta.get("dimensions")) != (
-            self._maker.embedder,
-            str(self._maker.dimensions),
+    def _leave_no_other_maker(self) -> None:
+        meta, maker = self._meta, self._maker
+        if meta.get("format") != FORMAT or meta.get("recipe") != maker.recipe:
+            self.begin_anew("the index was made by another version of partitioned_rag")
+        elif (meta.get("embedder"), meta.get("dimensions")) != (
+            maker.embedder,
+            str(maker.dimensions),
         ):
-            return (
-                f"the index was made by embedder {meta.get('embedder')}, not {self._maker.embedder}"
+            maker.try_out()
+            self.begin_anew(
+                f"the index was made by embedder {meta.get('embedder')}, not {maker.embedder}"
             )
-        return ""
 
     # ------------------------------------------------------------ reading
 
