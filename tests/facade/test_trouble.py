@@ -215,6 +215,25 @@ def test_whatever_happens_to_a_catalog_the_answer_is_that_of_a_fresh_index(
         assert found == wanted, f"trial {trial}, seed {SEED}"
 
 
+@pytest.mark.slow
+def test_a_page_of_a_catalog_that_looks_like_an_empty_one_hides_nothing(root: Path) -> None:
+    path = root / ".prag" / "partitions" / "friend" / "catalog.sqlite3"
+    with OMBox(root, "hashing") as box:
+        box.index()
+        wanted = [hit.source for hit in box.view("friend").search("note number 17", k=5)]
+    assert wanted
+    whole = path.read_bytes()
+    # The first byte of a page is its kind, the next say what it holds.
+    for begin in range(1, len(whole), 4096):
+        raw = bytearray(whole)
+        raw[begin : begin + 4095] = b"\0" * 4095
+        path.write_bytes(raw)
+        with OMBox(root, "hashing") as box:
+            found = [hit.source for hit in box.view("friend").search("note number 17", k=5)]
+        assert found == wanted, f"page {begin // 4096 + 1}"
+        whole = path.read_bytes()
+
+
 def test_vectors_that_a_crash_left_behind_are_removed(root: Path, said: list[str]) -> None:
     with OMBox(root, "hashing") as box:
         box.index()

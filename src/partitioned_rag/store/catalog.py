@@ -229,12 +229,19 @@ class Catalog:
             return _source(row) if row else None
 
     def counts(self) -> tuple[int, int]:
-        """Count the sources that are indexed, and their chunks."""
+        """Count the sources that are indexed, and their chunks.
+
+        Raises:
+            DamagedError: None are counted where there are some.
+        """
         with damage():
             sources = self._db.execute(
                 "SELECT count(*) FROM sources WHERE skip_reason IS NULL"
             ).fetchone()
+            # SQLite counts in an index, and one whose first page was lost is an empty one to it.
             chunks = self._db.execute("SELECT count(*) FROM chunks").fetchone()
+            if not chunks[0] and self._db.execute("SELECT 1 FROM chunks NOT INDEXED").fetchone():
+                raise DamagedError("chunks are not counted")
             return int(sources[0]), int(chunks[0])
 
     def put(self, contents: Contents, *, vector_crc32: Mapping[ChunkId, int]) -> None:
@@ -375,10 +382,17 @@ class Catalog:
             }
 
     def vector_crc32(self) -> dict[ChunkId, int]:
-        """List what the vector of each chunk must be."""
+        """List what the vector of each chunk must be.
+
+        Raises:
+            DamagedError: There are others than are counted.
+        """
         with damage():
             rows = self._db.execute("SELECT id, vector_crc32 FROM chunks")
-            return {ChunkId(row[0]): int(row[1]) for row in rows}
+            wanted = {ChunkId(row[0]): int(row[1]) for row in rows}
+            if len(wanted) != self.counts()[1]:
+                raise DamagedError("chunks are not counted")
+            return wanted
 
     def chunks(self, ids: Sequence[ChunkId]) -> dict[ChunkId, IndexedChunk]:
         """Look chunks up by id; unknown ids are passed over.
