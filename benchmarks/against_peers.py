@@ -254,8 +254,14 @@ def peers_named(text: str) -> list[str]:
     return names
 
 
+def results_name(embedder: str) -> str:
+    """Name the results: those of another precision stand beside those of the default."""
+    precision, is_another, _ = embedder.partition(":")
+    return f"peers-{precision}" if is_another else "peers"
+
+
 def main() -> None:
-    """Measure, and write `results/peers.json`."""
+    """Measure, and write `results/peers.json`, or `results/peers-int8.json`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--files", type=int, default=2_000, help="text files")
     parser.add_argument("--paragraphs", type=int, default=1, help="of each, about a chunk each")
@@ -294,7 +300,7 @@ def main() -> None:
             print(f"round {number + 1} of {given.repeats}", flush=True)
             # After each, so that a run that is broken off has been worth its time.
             write(
-                "peers",
+                results_name(given.embedder),
                 {
                     "machine": machine(OUR_PACKAGES) | {"peers": versions(PEER_PACKAGES)},
                     "sizes": sizes | {"rounds": number + 1},

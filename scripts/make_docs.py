@@ -105,7 +105,7 @@ def benchmarks_page() -> str:
             parts += [f"## {path.stem}\n", *_parts(result["parts"])]
             continue
         machine = result["machine"]
-        section = dict(SECTIONS).get(path.stem, _answers)(result)
+        section = dict(SECTIONS).get(path.stem.partition("-")[0], _answers)(result)
         parts.append(f"## {path.stem}\n\n{section}\n")
         parts.append(
             f"On {machine['cores']} cores of {machine['cpu']}, {machine['system']},"
