@@ -8,7 +8,7 @@ import errno
 import logging
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -22,13 +22,14 @@ from partitioned_rag.place import is_gone
 from partitioned_rag.ranking import grown
 from partitioned_rag.sources import chatlog, registry
 from partitioned_rag.sources.registry import Readers
-from partitioned_rag.sources.scan import Found, look, stamp_of
-from partitioned_rag.store.catalog import Catalog, IndexedSource
+from partitioned_rag.sources.scan import look, stamp_of
+from partitioned_rag.store.catalog import Catalog
 from partitioned_rag.store.index import DamagedError
 from partitioned_rag.store.lock import hold
 from partitioned_rag.store.store import CATALOG, Maker, Store, holds_nothing_else
-from partitioned_rag.sync.pipeline import Changes, carry_out
-from partitioned_rag.sync.plan import OF_THE_MOMENT, Known, SyncPlan, plan
+from partitioned_rag.sync.following import follow, planned
+from partitioned_rag.sync.pipeline import Changes
+from partitioned_rag.sync.plan import OF_THE_MOMENT
 from partitioned_rag.units import CHARS_PER_TOKEN, UNIT_TOKENS, units
 from partitioned_rag.values import (
     Asked,
@@ -43,7 +44,6 @@ from partitioned_rag.values import (
     Skip,
     SkipReason,
     Source,
-    Stamp,
     Summary,
     Turn,
     Weights,
@@ -58,8 +58,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-# A folder that keeps changing under a sync is as it was at some moment after a few rounds.
-ROUNDS = 3
 CHAT = "chat.log"
 ASKING = ("?", "？", "؟")
 # A section that is short is quoted whole: about two chunks, which most budgets have room for.
@@ -273,16 +271,15 @@ class Partition:
         Args:
             whole_tokens: What takes no more than this needs no summaries.
         """
-        found = self._look()
-        sources, scanned_skips = _sources(found.stamps), _sorted(found.skips)
+        found = look(self._folder, self.id)
         path = self._index_folder / CATALOG
         if not path.exists():
             return PartitionStatus(
                 id=self.id,
                 sources=0,
                 chunks=0,
-                pending=len(sources),
-                skipped=scanned_skips,
+                pending=len(found.stamps),
+                skipped=_sorted(found.skips),
                 summarised=0,
                 spans=0,
             )
@@ -308,14 +305,14 @@ class Partition:
             known, counts, summarised, waiting = {}, (0, 0), 0, []
         except OSError as error:
             raise self._disk_error(error) from error
-        todo = _plan(known, sources, again=())
-        skips = [k.skip for k in known.values() if k.skip and k.source.path in sources]
+        todo = planned(known, found.stamps)
+        skips = [k.skip for k in known.values() if k.skip and k.source.path in found.stamps]
         return PartitionStatus(
             id=self.id,
             sources=counts[0],
             chunks=counts[1],
             pending=len(todo.add) + len(todo.change) + len(todo.rename) + len(todo.remove),
-            skipped=_sorted((*scanned_skips, *skips)),
+            skipped=_sorted((*found.skips, *skips)),
             summarised=summarised,
             spans=summarised + len(waiting),
         )
@@ -354,9 +351,6 @@ class Partition:
 
     # ------------------------------------------------------------ the folder
 
-    def _look(self) -> Found:
-        return look(self._folder, self.id)
-
     def _is_as_indexed(self, path: str, store: Store, readers: Readers) -> bool:
         indexed = store.sources().get(path)
         stamp = stamp_of(self._folder, self.id, path)
@@ -379,7 +373,7 @@ class Partition:
 
     def _catch_up(self, store: Store) -> None:
         """Bring the index up to date where nobody reads the report."""
-        self._follow(store, None, again=())
+        self._follow(store, progress=None, again=())
         if note := store.take_note():
             self._notify(f"partition {self.id}: {note}")
 
@@ -390,7 +384,7 @@ class Partition:
         *,
         again: Collection[SkipReason],
     ) -> PartitionReport:
-        changes, skips = self._follow(store, progress, again=again)
+        changes, skips = self._follow(store, progress=progress, again=again)
         held, chunks = store.counts()
         refused = [known.skip for known in store.sources().values() if known.skip]
         return PartitionReport(
@@ -408,42 +402,18 @@ class Partition:
     def _follow(
         self,
         store: Store,
-        progress: Callable[[Progress], None] | None,
         *,
+        progress: Callable[[Progress], None] | None,
         again: Collection[SkipReason],
     ) -> tuple[Changes, list[Skip]]:
-        """Make the index what the folder is; gives what was done and what was no source."""
-        changes = Changes()
-        for _ in range(ROUNDS):
-            stamps, skips = self._look()
-            if not again and _is_unchanged(store.sources(), stamps):
-                break
-            todo = _plan(store.sources(), _sources(stamps), again=again)
-            again = ()  # once is enough
-            if todo.is_empty:
-                break
-            with Readers(self._folder, self.id) as readers:
-                changes += carry_out(
-                    todo,
-                    partition=self.id,
-                    store=store,
-                    read=readers.read,
-                    embedder=self._embedder,
-                    progress=progress,
-                )
-            if not (todo.add or todo.change or todo.rename or todo.remove):
-                break  # what was only read again may have to be read again once more
-        if changes != Changes():
-            log.info(
-                "%s: %d sources, %d chunks, %d added, %d changed, %d renamed, %d removed",
-                self.id,
-                *store.counts(),
-                changes.added,
-                changes.changed,
-                changes.renamed,
-                changes.removed,
-            )
-        return changes, skips
+        return follow(
+            store,
+            folder=self._folder,
+            partition=self.id,
+            embedder=self._embedder,
+            progress=progress,
+            again=again,
+        )
 
     def _with_store(self, work: Callable[[Store], T]) -> T:
         """Run work on the store under the lock; on damage make the index anew and run it again."""
@@ -553,33 +523,6 @@ def _candidates(
         grown(candidate, company.get(match.id, ()))
         for match, candidate in zip(best, candidates, strict=True)
     ]
-
-
-def _is_unchanged(indexed: Mapping[str, IndexedSource], stamps: Mapping[str, Stamp]) -> bool:
-    """Say at a glance that a plan would be empty: this is what most questions find."""
-    known = {path: each.source.stamp if each.settled else None for path, each in indexed.items()}
-    return known == stamps
-
-
-def _sources(stamps: Mapping[str, Stamp]) -> dict[str, Source]:
-    return {path: Source(path=path, stamp=stamp) for path, stamp in stamps.items()}
-
-
-def _plan(
-    indexed: Mapping[str, IndexedSource],
-    sources: Mapping[str, Source],
-    *,
-    again: Collection[SkipReason],
-) -> SyncPlan:
-    known = {
-        path: Known(
-            stamp=each.source.stamp,
-            settled=each.settled,
-            skipped=each.skip.reason if each.skip else None,
-        )
-        for path, each in indexed.items()
-    }
-    return plan(known, sources, again=again)
 
 
 def _stands(quote: Quote, text: str, store: Store) -> bool:
