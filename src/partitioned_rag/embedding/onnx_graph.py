@@ -1,4 +1,4 @@
-"""Writes an ONNX model: its nodes and float32 weights in protobuf's wire format.
+"""Writes an ONNX model: its nodes and weights in protobuf's wire format.
 
 Floor: edge; a home of numpy. The `onnx` package would bring a compiler of protobuf schemas for
 what are a few nested records. Numbers of fields are those of `onnx.proto`, whose format version 8
@@ -7,14 +7,15 @@ is.
 
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float32]
+    Weights = npt.NDArray[np.float32 | np.int8 | np.uint8 | np.int64]
 
 _FORMAT_VERSION = 8
 _OPERATORS_VERSION = 17
@@ -22,7 +23,10 @@ _OPERATORS_VERSION = 17
 FUSED = "com.microsoft"
 _VARINT, _BYTES, _FLOAT32 = 0, 2, 5
 _MORE = 0x80
-_TYPE_FLOAT32, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT = 1, 1, 2
+_FLOAT32_TYPE = 1
+# Little endian, whatever this machine is.
+_TYPES: Final = MappingProxyType({"<f4": _FLOAT32_TYPE, "|u1": 2, "|i1": 3, "<i8": 7})
+_ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 1, 2, 7
 
 
 class Graph:
@@ -34,18 +38,25 @@ class Graph:
         self._weights: list[bytes | memoryview] = []
         self._count = 0
 
-    def weight(self, values: "Floats") -> str:
+    def weight(self, values: "Weights") -> str:
         """Add an array that is part of the model; gives its name."""
         name = f"w{self._count}"
         self._count += 1
         dims = b"".join(_number(1, size) for size in values.shape)
-        little_endian = np.ascontiguousarray(values, dtype="<f4").data.cast("B")
-        described = _number(2, _TYPE_FLOAT32) + _nested(8, name.encode())
+        dtype = values.dtype.newbyteorder("<")
+        little_endian = np.ascontiguousarray(values, dtype=dtype).data.cast("B")
+        described = _number(2, _TYPES[dtype.str]) + _nested(8, name.encode())
         head = dims + described + _head(9, len(little_endian))
         self._weights += [_head(5, len(head) + len(little_endian)) + head, little_endian]
         return name
 
-    def node(self, operator: str, *inputs: str, domain: str = "", **attributes: float | int) -> str:
+    def node(
+        self,
+        operator: str,
+        *inputs: str,
+        domain: str = "",
+        **attributes: float | int | tuple[int, ...],
+    ) -> str:
         """Add a step; gives the name of its outcome."""
         name = f"n{len(self._nodes)}"
         parts = [_nested(1, each.encode()) for each in inputs]
@@ -82,12 +93,14 @@ def _named_shape(name: str, shape: Sequence[int | str]) -> bytes:
         _number(1, size) if isinstance(size, int) else _nested(2, size.encode()) for size in shape
     )
     dims = b"".join(_nested(1, size) for size in sizes)
-    tensor = _number(1, _TYPE_FLOAT32) + _nested(2, dims)
+    tensor = _number(1, _FLOAT32_TYPE) + _nested(2, dims)
     return _nested(1, name.encode()) + _nested(2, _nested(1, tensor))
 
 
-def _attribute(name: str, value: float) -> bytes:
-    if isinstance(value, int):
+def _attribute(name: str, value: float | tuple[int, ...]) -> bytes:
+    if isinstance(value, tuple):
+        said = b"".join(_number(8, each) for each in value) + _number(20, _ATTRIBUTE_INTS)
+    elif isinstance(value, int):
         said = _number(3, value) + _number(20, _ATTRIBUTE_INT)
     else:
         said = _varint(2 << 3 | _FLOAT32) + struct.pack("<f", value)
