@@ -36,7 +36,7 @@ bench: $(VENV)/installed-dev  ## measure, and write benchmarks/results/
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/embedding.py
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[openvino]'
-	$(BIN)/python benchmarks/bf16.py
+	$(BIN)/python benchmarks/rough.py
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/deletion.py
 	$(BIN)/python benchmarks/noninterference.py

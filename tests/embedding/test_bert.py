@@ -17,6 +17,7 @@ from partitioned_rag.embedding.encoder import Encoder
 from partitioned_rag.embedding.parts import parts_of
 from partitioned_rag.embedding.runtimes import open_runtime
 from tests.embedding.alone import run_alone
+from tests.embedding.rough import needs_int8
 from tests.strategies import examples
 
 pytestmark = pytest.mark.slow
@@ -232,7 +233,10 @@ def test_the_runtime_is_told_to_send_nothing_and_the_environment_stays(
     assert found.stderr.endswith("it was told\n")
 
 
-def test_indexing_and_asking_load_no_torch_and_write_nothing_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [minilm.NAME, pytest.param(minilm.NAME_IN_INT8, marks=needs_int8)])
+def test_indexing_and_asking_load_no_torch_and_write_nothing_elsewhere(
+    tmp_path: Path, name: str
+) -> None:
     home, box = tmp_path / "home", tmp_path / "box"
     home.mkdir()
     (box / "public").mkdir(parents=True)
@@ -240,9 +244,8 @@ def test_indexing_and_asking_load_no_torch_and_write_nothing_elsewhere(tmp_path:
 
     def loaded_by(*arguments: str) -> set[str]:
         program = "from partitioned_rag.cli.main import main; main()"
-        found = run_alone(
-            program, *arguments, "--box", str(box), home=home, options=("-X", "importtime")
-        )
+        given = (*arguments, "--box", str(box), "--embedder", name)
+        found = run_alone(program, *given, home=home, options=("-X", "importtime"))
         assert found.returncode == 0, found.stderr
         names = [line.rpartition("|")[2].strip() for line in found.stderr.splitlines()]
         assert "partitioned_rag.cli.main" in names

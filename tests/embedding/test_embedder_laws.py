@@ -14,15 +14,26 @@ from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.embedder import Embedder
 from partitioned_rag.embedding.registry import open_embedder
+from partitioned_rag.embedding.runtimes import BF16_TOLERANCE, INT8_TOLERANCE
 from partitioned_rag.values import Document
-from tests.embedding.bf16 import needs_bf16
+from tests.embedding.rough import needs_bf16, needs_int8
 from tests.ollama_double import OllamaDouble
 from tests.strategies import examples
 
 # What batch mates may move: nothing where a text goes through by itself.
-TOLERANCE = {"hashing": 0.0, "minilm": 0.0, "minilm in bf16": 0.0, "ollama": 1e-6}
+TOLERANCE = {
+    "hashing": 0.0,
+    "minilm": 0.0,
+    "minilm in bf16": 0.0,
+    "minilm in int8": 0.0,
+    "ollama": 1e-6,
+}
 # What it may move that a question goes through another runtime.
-QUESTION_TOLERANCE = TOLERANCE | {"minilm": 1e-6, "minilm in bf16": 5e-3}
+QUESTION_TOLERANCE = TOLERANCE | {
+    "minilm": 1e-6,
+    "minilm in bf16": BF16_TOLERANCE,
+    "minilm in int8": INT8_TOLERANCE,
+}
 
 ODD_TEXTS = (
     "",
@@ -62,6 +73,10 @@ def _minilm_in_bf16(_stack: ExitStack) -> Embedder:
     return minilm.minilm_in_bf16()
 
 
+def _minilm_in_int8(_stack: ExitStack) -> Embedder:
+    return minilm.minilm_in_int8()
+
+
 def _folder(_stack: ExitStack) -> Embedder:
     return open_embedder(str(minilm.packaged_folder()))
 
@@ -75,12 +90,14 @@ EMBEDDERS: dict[str, Callable[[ExitStack], Embedder]] = {
     "hashing": _hashing,
     "minilm": _minilm,
     "minilm in bf16": _minilm_in_bf16,
+    "minilm in int8": _minilm_in_int8,
     "folder": _folder,
     "ollama": _ollama,
 }
 MARKS: dict[str, tuple[pytest.MarkDecorator, ...]] = {
     "minilm": (pytest.mark.slow,),
     "minilm in bf16": (pytest.mark.slow, needs_bf16),
+    "minilm in int8": (pytest.mark.slow, needs_int8),
     "folder": (pytest.mark.slow,),
 }
 

@@ -129,9 +129,14 @@ def vector_of(ids: Sequence[int], *, bert: Bert, layers: "Layers") -> "Floats":
     Returns:
         Shape (width,), of length 1.
     """
-    states = bert.words[np.asarray(ids)] + bert.positions[: len(ids)]
-    mean = layers(normalised(states, bert.norm, epsilon=bert.epsilon)).mean(axis=0)
+    mean = layers(first_states(ids, bert)).mean(axis=0)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
+def first_states(ids: Sequence[int], bert: Bert) -> "Floats":
+    """Give what the first layer is given for some tokens."""
+    states = bert.words[np.asarray(ids)] + bert.positions[: len(ids)]
+    return normalised(states, bert.norm, epsilon=bert.epsilon)
 
 
 def normalised(states: "Floats", norm: Norm, *, epsilon: float) -> "Floats":

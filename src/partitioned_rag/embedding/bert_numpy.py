@@ -30,13 +30,22 @@ def numpy_layers(bert: Bert) -> "Layers":
 
     def layers(states: "Floats") -> "Floats":
         for layer in bert.layers:
-            attended = _linear(_attention(states, layer, heads=bert.heads), layer.attended)
-            states = normalised(attended + states, layer.attended_norm, epsilon=bert.epsilon)
-            narrowed = _linear(_gelu(_linear(states, layer.widen)), layer.narrow)
-            states = normalised(narrowed + states, layer.narrow_norm, epsilon=bert.epsilon)
+            states = after_wide_step(after_attention(states, layer, bert), layer, bert)
         return states
 
     return layers
+
+
+def after_attention(states: "Floats", layer: Layer, bert: Bert) -> "Floats":
+    """Do the first half of a layer."""
+    attended = _linear(_attention(states, layer, heads=bert.heads), layer.attended)
+    return normalised(attended + states, layer.attended_norm, epsilon=bert.epsilon)
+
+
+def after_wide_step(states: "Floats", layer: Layer, bert: Bert) -> "Floats":
+    """Do the second half of a layer."""
+    narrowed = _linear(_gelu(_linear(states, layer.widen)), layer.narrow)
+    return normalised(narrowed + states, layer.narrow_norm, epsilon=bert.epsilon)
 
 
 def _linear(states: "Floats", linear: Linear) -> "Floats":

@@ -26,6 +26,7 @@ def open_embedder(
         name: One of
 
             - `all-MiniLM-L6-v2`, the default, whose weights were installed with this package;
+            - `int8:all-MiniLM-L6-v2`, the same weights in 8-bit integers;
             - `openvino:all-MiniLM-L6-v2`, the same weights in bfloat16, if the extra `openvino` is
               installed and the processor has AMX;
             - `hashing`, which needs no model, for tests;
@@ -108,6 +109,7 @@ def _in_folder(name: str, folder: Path) -> Embedder:
 
 _BY_NAME: tuple[tuple[str, Callable[[bool], Embedder]], ...] = (
     (DEFAULT_EMBEDDER, lambda asks_once: minilm.minilm(asks_once=asks_once)),
+    (minilm.NAME_IN_INT8, lambda asks_once: minilm.minilm_in_int8(asks_once=asks_once)),
     (minilm.NAME_IN_BF16, lambda asks_once: minilm.minilm_in_bf16(asks_once=asks_once)),
     ("hashing", _hashing),
 )

@@ -1,8 +1,9 @@
 """Which runtime computes a BERT encoder's layers, once it has shown that it is right.
 
 Floor: edge; a home of numpy. In float32 it is ONNX Runtime, or numpy in its place: they agree to
-the sixth digit, so vectors of both may lie in one partition. In bfloat16 it is OpenVINO and nothing
-else: its vectors are others, so an embedder that has them is another one.
+the sixth digit, so vectors of both may lie in one partition. In 8-bit integers it is ONNX Runtime
+and in bfloat16 OpenVINO, and nothing else: their vectors are others, so an embedder that has them
+is another one.
 """
 
 import logging
@@ -25,9 +26,11 @@ log = logging.getLogger(__name__)
 
 # How far a runtime may be from numpy on the texts that it is tried with, in any number of a
 # vector; these are about 0.05. Those that are right are a hundred times closer in float32, and
-# three times in bfloat16.
+# three times in bfloat16, and twice in integers.
 TOLERANCE = 1e-5
 BF16_TOLERANCE = 5e-3
+INT8_TOLERANCE = 3e-2
+NUMPY, FP32, INT8, BF16 = "numpy", "onnxruntime", "onnxruntime in int8", "openvino"
 _PROCESSOR = Path("/proc/cpuinfo")
 _TRIED_TOKENS = (3, 64)
 
@@ -50,14 +53,14 @@ def open_runtime(bert: Bert, name: str) -> Runtime:
 
     Args:
         bert: The weights.
-        name: `numpy` or `onnxruntime`, in float32, or `openvino`, in bfloat16.
+        name: `NUMPY` or `FP32`, both in float32, `INT8` or `BF16`.
 
     Raises:
-        EmbedderError: It is `openvino`, and that cannot be used here.
+        EmbedderError: It is `INT8` or `BF16`, and cannot be used here.
     """
-    if name == "numpy":
-        return Runtime(name=name, layers=numpy_layers(bert))
-    return _open_bf16(bert) if name == "openvino" else _open_fp32(bert)
+    if name == NUMPY:
+        return Runtime(name=NUMPY, layers=numpy_layers(bert))
+    return {FP32: _open_fp32, INT8: _open_int8, BF16: _open_bf16}[name](bert)
 
 
 def _open_fp32(bert: Bert) -> Runtime:
@@ -71,8 +74,26 @@ def _open_fp32(bert: Bert) -> Runtime:
     # Whatever is wrong with a library that is here for speed alone, there is another way.
     except Exception as error:  # noqa: BLE001
         log.warning("ONNX Runtime cannot be used here, so embedding is slower: %s", error)
-        return Runtime(name="numpy", layers=numpy_layers(bert))
-    return Runtime(name="onnxruntime", layers=layers)
+        return Runtime(name=NUMPY, layers=numpy_layers(bert))
+    return Runtime(name=FP32, layers=layers)
+
+
+def _open_int8(bert: Bert) -> Runtime:
+    """Load ONNX Runtime if it multiplies integers exactly, and gives nearly what numpy gives."""
+    try:
+        # A door: it brings the library.
+        from partitioned_rag.embedding.bert_int8 import int8_layers  # noqa: PLC0415
+
+        layers = int8_layers(bert)
+        _try_out(layers, bert, tolerance=INT8_TOLERANCE)
+    # Whatever is wrong with it, the same weights have vectors without it.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise EmbedderError(
+            f"ONNX Runtime cannot embed in 8-bit integers here: {reason}",
+            fix="choose the embedder all-MiniLM-L6-v2; on x86 this one needs a processor with VNNI",
+        ) from error
+    return Runtime(name=INT8, layers=layers)
 
 
 def _open_bf16(bert: Bert) -> Runtime:
@@ -92,7 +113,7 @@ def _open_bf16(bert: Bert) -> Runtime:
             fix="choose the embedder all-MiniLM-L6-v2; this one needs a processor with AMX, and"
             " `pip install 'partitioned-rag[openvino]'`",
         ) from error
-    return Runtime(name="openvino", layers=layers)
+    return Runtime(name=BF16, layers=layers)
 
 
 def _check_processor() -> None:
