@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from partitioned_rag.sync.pipeline import BATCH_SOURCES
 from tests.crash.harness import edit, kill_again_and_again, kill_at_every_step
+from tests.worlds import Write, apply
 
 pytestmark = pytest.mark.slow
 SEED = 20_260_101
@@ -22,6 +24,13 @@ def test_killed_at_random_instants_the_next_run_ends_as_a_fresh_index(tmp_path: 
 
 def begin_anew(box: Path, _: random.Random) -> None:
     shutil.rmtree(box / ".prag", ignore_errors=True)
+
+
+def begin_two_batches_anew(box: Path, _: random.Random) -> None:
+    """Have the first batch written while the second is embedded."""
+    for number in range(BATCH_SOURCES + 1):
+        apply(Write(f"public/many/{number}.txt", f"kettle {number}".encode()), box)
+    shutil.rmtree(box / ".prag" / "partitions" / "public", ignore_errors=True)
 
 
 def edit_much(box: Path, rng: random.Random) -> None:
@@ -47,7 +56,9 @@ def damage(box: Path, _: random.Random) -> None:
     (folder / "catalog.sqlite3").write_bytes(b"no database at all " * 400)
 
 
-@pytest.mark.parametrize("prepare", [begin_anew, edit_much, let_one_go, damage])
+@pytest.mark.parametrize(
+    "prepare", [begin_anew, begin_two_batches_anew, edit_much, let_one_go, damage]
+)
 def test_killed_after_any_durable_step_the_next_run_ends_as_a_fresh_index(
     tmp_path: Path, prepare: Callable[[Path, random.Random], None]
 ) -> None:

@@ -1,14 +1,14 @@
 """Read, chunk, embed, write: carries out a plan, source by source, in bounded memory.
 
-What is gone goes first; what is new is acknowledged in batches, so that a killed run loses one
-batch of work at most. A text that is indexed anywhere in the partition is not embedded again:
+What is gone goes first; what is new is acknowledged in batches, so that a killed run loses two
+batches of work at most. A text that is indexed anywhere in the partition is not embedded again:
 a renamed file costs nothing, a chat that grew costs its tail. Of that chat no more is cut and
 compared, either, than what stands so near its new end that it can be found by something else now.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from partitioned_rag.chunking import chunk
 from partitioned_rag.embedding.embedder import Embedder
@@ -16,6 +16,7 @@ from partitioned_rag.matching import fields
 from partitioned_rag.store.catalog import IndexedSource
 from partitioned_rag.store.store import Store
 from partitioned_rag.sync.plan import SyncPlan
+from partitioned_rag.sync.writing import Writer
 from partitioned_rag.values import (
     Contents,
     Document,
@@ -26,12 +27,6 @@ from partitioned_rag.values import (
     SkipReason,
     Source,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Vector = npt.NDArray[np.float32]
 
 # Enough texts to sort by length without much padding, few enough to stay small in memory.
 BATCH_CHUNKS = 512
@@ -92,40 +87,42 @@ def carry_out(
     touched: list[Reading] = []
     waiting = 0
     again = frozenset(plan.retry)
-    for number, source in enumerate(to_read, start=1):
-        before = indexed.get(source.path)
-        known = before if source not in again else None
-        reading = read(
-            source,
-            known_sha256=known.content_sha256 if known else "",
-            known_bytes=known.source.stamp.size_bytes if known and known.skip is None else 0,
-        )
-        if before and _reads_as_before(reading, before):
-            if (before.source, before.settled) != (reading.source, reading.settled):
-                touched.append(reading)
-        else:
-            contents = _cut(reading, embedder)
-            renamed_from = indexed.get(old_path.get(source.path, ""))
-            changes += _change(contents.reading, before, renamed_from)
-            batch.append(contents)
-            waiting += len(contents.entries)
-            done_chunks += len(contents.entries)
-        done_bytes += source.stamp.size_bytes
-        if waiting >= BATCH_CHUNKS or len(batch) >= BATCH_SOURCES:
-            _write(batch, store=store, embedder=embedder)
-            batch, waiting = [], 0
-        if progress:
-            progress(
-                Progress(
-                    partition=partition,
-                    sources_done=number,
-                    sources_total=len(to_read),
-                    bytes_done=done_bytes,
-                    bytes_total=total_bytes,
-                    chunks_done=done_chunks,
-                )
+    with Writer(store=store, embedder=embedder) as writer:
+        for number, source in enumerate(to_read, start=1):
+            before = indexed.get(source.path)
+            known = before if source not in again else None
+            reading = read(
+                source,
+                known_sha256=known.content_sha256 if known else "",
+                known_bytes=known.source.stamp.size_bytes if known and known.skip is None else 0,
             )
-    _write(batch, store=store, embedder=embedder)
+            if before and _reads_as_before(reading, before):
+                if (before.source, before.settled) != (reading.source, reading.settled):
+                    touched.append(reading)
+            else:
+                contents = _cut(reading, embedder)
+                renamed_from = indexed.get(old_path.get(source.path, ""))
+                changes += _change(contents.reading, before, renamed_from)
+                batch.append(contents)
+                waiting += len(contents.entries)
+                done_chunks += len(contents.entries)
+            done_bytes += source.stamp.size_bytes
+            is_full = waiting >= BATCH_CHUNKS or len(batch) >= BATCH_SOURCES
+            if is_full and number < len(to_read):
+                writer.begin(batch)
+                batch, waiting = [], 0
+            if progress:
+                progress(
+                    Progress(
+                        partition=partition,
+                        sources_done=number,
+                        sources_total=len(to_read),
+                        bytes_done=done_bytes,
+                        bytes_total=total_bytes,
+                        chunks_done=done_chunks,
+                    )
+                )
+        writer.finish(batch)
     if touched:
         store.restamp(touched)
     store.remove([old for old, _ in plan.rename])
@@ -180,21 +177,3 @@ def _change(
 
 def _was_indexed(indexed: Mapping[str, IndexedSource], path: str) -> bool:
     return path in indexed and indexed[path].skip is None
-
-
-def _write(batch: Sequence[Contents], *, store: Store, embedder: Embedder) -> None:
-    if not batch:
-        return
-    had = store.replaced_by(batch)
-    new = dict.fromkeys(
-        entry.fields.embedded
-        for contents in batch
-        for entry in contents.entries
-        if entry.chunk.id not in had
-    )
-    vectors = store.known_vectors(new)
-    unknown = [text for text in new if text not in vectors]
-    for start in range(0, len(unknown), BATCH_CHUNKS):
-        texts = unknown[start : start + BATCH_CHUNKS]
-        vectors.update(zip(texts, embedder.embed_chunks(texts), strict=True))
-    store.put(batch, vectors)
