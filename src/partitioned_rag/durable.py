@@ -58,7 +58,7 @@ def close_to_others(folder: Path) -> None:
             Path(root, name).chmod(PRIVATE_FILE)
 
 
-def write_whole(path: Path, *parts: bytes | memoryview) -> None:
+def write_whole(path: Path, *parts: bytes | bytearray | memoryview) -> None:
     """Replace a file's content so that a reader, or a crash, sees the old or the new, never a part.
 
     Args:

@@ -100,6 +100,10 @@ class ArrayIndex:
             elif 2 * segment.count < len(segment.ids):
                 self._write([], np.empty((0, self._dimensions), dtype=np.float32), [segment])
 
+    def count(self) -> int:
+        """Say how many vectors are kept; costs no look at them."""
+        return sum(segment.count for segment in self._segments)
+
     def ids(self) -> frozenset[ChunkId]:
         """List what is kept."""
         return frozenset(chain.from_iterable(segment.row_of for segment in self._segments))
@@ -280,10 +284,13 @@ def _rows_start(many: int, id_bytes: int) -> int:
     return -(-(HEAD.size + many * id_bytes) // ALIGNMENT) * ALIGNMENT
 
 
-def _head(ids: Sequence[ChunkId], dimensions: int) -> bytes:
+def _head(ids: Sequence[ChunkId], dimensions: int) -> bytearray:
     """Make what stands before the rows."""
-    names = [chunk.encode() for chunk in ids]
-    id_bytes = max(map(len, names))
-    head = HEAD.pack(MAGIC, dimensions, len(names), id_bytes)
-    padded = head + b"".join(name.ljust(id_bytes, b"\0") for name in names)
-    return padded.ljust(_rows_start(len(names), id_bytes), b"\0")
+    id_bytes = max(len(chunk.encode()) for chunk in ids)
+    # Filled in place: a list of the names would take several times what they do.
+    head = bytearray(_rows_start(len(ids), id_bytes))
+    HEAD.pack_into(head, 0, MAGIC, dimensions, len(ids), id_bytes)
+    for row, chunk in enumerate(ids):
+        name, start = chunk.encode(), HEAD.size + row * id_bytes
+        head[start : start + len(name)] = name
+    return head

@@ -445,7 +445,8 @@ class Store:
             indexed = self._catalog.source(path)
             if indexed is None:
                 raise DamagedError("a source is not found by its path")
-            self._sources[path] = indexed
+            # By the path that it has itself, so that it is kept once.
+            self._sources[indexed.source.path] = indexed
 
     def _chroma_folder(self) -> Path:
         return self._folder / f"vectors-{self._meta['generation']}"

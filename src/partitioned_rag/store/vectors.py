@@ -81,7 +81,7 @@ class PartitionVectors:
     def add(self, ids: Sequence[ChunkId], vectors: "Rows") -> None:
         """Keep vectors durably, where answers come from; none of the ids is known yet."""
         index = self._answering()
-        if index is self._array and len(index.ids()) + len(ids) > self._array_at_most:
+        if self._array is not None and self._array.count() + len(ids) > self._array_at_most:
             index = self._outgrow()
         index.add(ids, vectors)
         if self._untold is not None:
