@@ -107,7 +107,9 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     folder = tmp_path / "box" / "friend"
     folder.mkdir(parents=True)
-    maker = Maker(embedder="hashing", recipe="", dimensions=HashingEmbedder.dimensions)
+    maker = Maker(
+        embedder="hashing", recipe="", dimensions=HashingEmbedder.dimensions, try_out=list
+    )
     store = Store(tmp_path / "index", maker)
     yield Desk(folder, tmp_path / "index", store)
     store.close()

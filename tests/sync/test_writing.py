@@ -25,7 +25,7 @@ from tests.strategies import examples
 Batch = Mapping[str, Sequence[str]]
 """Path → what stands there, chunk by chunk."""
 
-MAKER = Maker(embedder="hashing", recipe="", dimensions=HashingEmbedder.dimensions)
+MAKER = Maker(embedder="hashing", recipe="", dimensions=HashingEmbedder.dimensions, try_out=list)
 texts = st.lists(st.sampled_from(("ferry", "harbour", "key", "lemon", "tide")), max_size=4)
 
 
