@@ -17,6 +17,7 @@ NAMES = {
 }
 IN_SHORT = (
     "full",
+    "full, process",
     "memory",
     "unchanged",
     "edited",
