@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Vectors = npt.NDArray[np.float32]
 
+# What computes, as `open_runtime` knows it and `prag status` shows it.
+NUMPY, FP32, INT8, BF16 = "numpy", "onnxruntime", "onnxruntime in int8", "openvino"
 # [CLS] and [SEP], which stand around every text.
 _MARKER_TOKENS = 2
 

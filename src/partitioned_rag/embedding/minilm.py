@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from partitioned_rag.embedding.bert_embedder import BertEmbedder
+from partitioned_rag.embedding.bert_embedder import BF16, FP32, INT8, NUMPY, BertEmbedder
 from partitioned_rag.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def minilm(*, asks_once: bool = False) -> BertEmbedder:
     Args:
         asks_once: As in `open_embedder`.
     """
-    return _minilm(NAME, _VERSION, runtime="onnxruntime", asks_once=asks_once)
+    return _minilm(NAME, _VERSION, runtime=FP32, asks_once=asks_once)
 
 
 def minilm_in_bf16(*, asks_once: bool = False) -> BertEmbedder:
@@ -50,7 +50,7 @@ def minilm_in_bf16(*, asks_once: bool = False) -> BertEmbedder:
     Args:
         asks_once: As in `open_embedder`.
     """
-    return _minilm(NAME_IN_BF16, _VERSION_IN_BF16, runtime="openvino", asks_once=asks_once)
+    return _minilm(NAME_IN_BF16, _VERSION_IN_BF16, runtime=BF16, asks_once=asks_once)
 
 
 def minilm_in_int8(*, asks_once: bool = False) -> BertEmbedder:
@@ -59,8 +59,7 @@ def minilm_in_int8(*, asks_once: bool = False) -> BertEmbedder:
     Args:
         asks_once: As in `open_embedder`.
     """
-    runtime = "onnxruntime in int8"
-    return _minilm(NAME_IN_INT8, _VERSION_IN_INT8, runtime=runtime, asks_once=asks_once)
+    return _minilm(NAME_IN_INT8, _VERSION_IN_INT8, runtime=INT8, asks_once=asks_once)
 
 
 def _minilm(name: str, version: str, *, runtime: str, asks_once: bool) -> BertEmbedder:
@@ -72,7 +71,7 @@ def _minilm(name: str, version: str, *, runtime: str, asks_once: bool) -> BertEm
         tokenizer_file=lambda: _verified(packaged_folder() / "tokenizer.json", TOKENIZER_SHA256),
         read_weights=packaged_weights,
         runtime=runtime,
-        question_runtime="numpy" if asks_once else "onnxruntime",
+        question_runtime=NUMPY if asks_once else FP32,
     )
 
 

@@ -3,8 +3,8 @@
 Floor: edge; its functions are the doors of the rooms behind, each of which has heavy libraries.
 """
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.embedder import Embedder
@@ -45,7 +45,7 @@ def open_embedder(
         EmbedderError: The folder holds no usable model, or a download failed.
     """
     if (make := dict(_BY_NAME).get(name)) is not None:
-        return make(asks_once)
+        return make(asks_once=asks_once)
     if name.startswith(_OLLAMA) and name != _OLLAMA:
         return _ollama(name.removeprefix(_OLLAMA), ollama_host)
     if name.startswith(_HUB) and name != _HUB:
@@ -63,7 +63,8 @@ def open_embedder(
     )
 
 
-def _hashing(_asks_once: bool) -> Embedder:  # noqa: FBT001 - as the others are called
+def _hashing(*, asks_once: bool) -> Embedder:
+    del asks_once  # it has one way to embed
     from partitioned_rag.embedding.hashing import HashingEmbedder  # noqa: PLC0415
 
     return HashingEmbedder()
@@ -107,9 +108,13 @@ def _in_folder(name: str, folder: Path) -> Embedder:
     )
 
 
-_BY_NAME: tuple[tuple[str, Callable[[bool], Embedder]], ...] = (
-    (DEFAULT_EMBEDDER, lambda asks_once: minilm.minilm(asks_once=asks_once)),
-    (minilm.NAME_IN_INT8, lambda asks_once: minilm.minilm_in_int8(asks_once=asks_once)),
-    (minilm.NAME_IN_BF16, lambda asks_once: minilm.minilm_in_bf16(asks_once=asks_once)),
+class _Make(Protocol):
+    def __call__(self, *, asks_once: bool) -> Embedder: ...
+
+
+_BY_NAME: tuple[tuple[str, _Make], ...] = (
+    (DEFAULT_EMBEDDER, minilm.minilm),
+    (minilm.NAME_IN_INT8, minilm.minilm_in_int8),
+    (minilm.NAME_IN_BF16, minilm.minilm_in_bf16),
     ("hashing", _hashing),
 )

@@ -8,7 +8,7 @@ is another one.
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from partitioned_rag.embedding.bert import Bert, vector_of
+from partitioned_rag.embedding.bert_embedder import BF16, FP32, INT8, NUMPY
 from partitioned_rag.embedding.bert_numpy import numpy_layers
 from partitioned_rag.errors import EmbedderError
 
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 TOLERANCE = 1e-5
 BF16_TOLERANCE = 5e-3
 INT8_TOLERANCE = 3e-2
-NUMPY, FP32, INT8, BF16 = "numpy", "onnxruntime", "onnxruntime in int8", "openvino"
 _PROCESSOR = Path("/proc/cpuinfo")
 _TRIED_TOKENS = (3, 64)
 
@@ -80,40 +80,67 @@ def _open_fp32(bert: Bert) -> Runtime:
 
 def _open_int8(bert: Bert) -> Runtime:
     """Load ONNX Runtime if it multiplies integers exactly, and gives nearly what numpy gives."""
-    try:
+
+    def load() -> "Layers":
         # A door: it brings the library.
         from partitioned_rag.embedding.bert_int8 import int8_layers  # noqa: PLC0415
 
-        layers = int8_layers(bert)
-        _try_out(layers, bert, tolerance=INT8_TOLERANCE)
-    # Whatever is wrong with it, the same weights have vectors without it.
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise EmbedderError(
-            f"ONNX Runtime cannot embed in 8-bit integers here: {reason}",
-            fix="choose the embedder all-MiniLM-L6-v2; on x86 this one needs a processor with VNNI",
-        ) from error
-    return Runtime(name=INT8, layers=layers)
+        return int8_layers(bert)
+
+    return _open_rough(
+        INT8,
+        load,
+        bert,
+        tolerance=INT8_TOLERANCE,
+        cannot="ONNX Runtime cannot embed in 8-bit integers here",
+        needs="on x86 this one needs a processor with VNNI",
+    )
 
 
 def _open_bf16(bert: Bert) -> Runtime:
     """Load OpenVINO if it is there, right, and on a processor that is made for bfloat16."""
-    try:
+
+    def load() -> "Layers":
         _check_processor()
         # A door: it brings the library.
         from partitioned_rag.embedding.bert_openvino import openvino_layers  # noqa: PLC0415
 
-        layers = openvino_layers(bert, threads=cores())
-        _try_out(layers, bert, tolerance=BF16_TOLERANCE)
+        return openvino_layers(bert, threads=cores())
+
+    return _open_rough(
+        BF16,
+        load,
+        bert,
+        tolerance=BF16_TOLERANCE,
+        cannot="OpenVINO cannot embed in bfloat16 here",
+        needs="this one needs a processor with AMX, and `pip install 'partitioned-rag[openvino]'`",
+    )
+
+
+def _open_rough(
+    name: str,
+    load: "Callable[[], Layers]",
+    bert: Bert,
+    *,
+    tolerance: float,
+    cannot: str,
+    needs: str,
+) -> Runtime:
+    """Load a rougher precision, in whose place nothing else may come.
+
+    Raises:
+        EmbedderError: It cannot be loaded or is not right.
+    """
+    try:
+        layers = load()
+        _try_out(layers, bert, tolerance=tolerance)
     # Whatever is wrong with it, the same weights have vectors without it.
     except Exception as error:
         reason = " ".join(str(error).split())
         raise EmbedderError(
-            f"OpenVINO cannot embed in bfloat16 here: {reason}",
-            fix="choose the embedder all-MiniLM-L6-v2; this one needs a processor with AMX, and"
-            " `pip install 'partitioned-rag[openvino]'`",
+            f"{cannot}: {reason}", fix=f"choose the embedder all-MiniLM-L6-v2; {needs}"
         ) from error
-    return Runtime(name=BF16, layers=layers)
+    return Runtime(name=name, layers=layers)
 
 
 def _check_processor() -> None:
