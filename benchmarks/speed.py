@@ -230,6 +230,10 @@ def memory(folder: Path) -> dict[str, float]:
         box = make_box(folder / f"memory-{files}", files=files, paragraphs=2)
         store = folder / f"memory-{files}-index"
         cost = work(OURS, "sync", files=box / "public", store=store, embedder="hashing")
+        with OMBox(box, "hashing", index=store) as opened:
+            (held,) = opened.status().partitions
+        if held.sources != files:
+            raise SystemExit(f"{held.sources} of {files} files are indexed")
         peaks[files] = cost.said["peak_mb"]
     return {
         "ratio": peaks[4_000] / peaks[500],
