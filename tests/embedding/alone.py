@@ -10,6 +10,38 @@ from partitioned_rag.embedding import minilm
 
 SOURCE = Path(minilm.__file__).parents[2]
 
+# All that is used of ONNX Runtime; it gives back what it is given, times `factor`.
+ONNX_STAND_IN = """
+import numpy as np
+
+def disable_telemetry_events():
+    pass
+
+class SessionOptions:
+    pass
+
+class InferenceSession:
+    def __init__(self, *_arguments, **_keywords):
+        pass
+
+    def run(self, _outputs, given):
+        (states,) = given.values()
+        return [states * np.float32({factor})]
+"""
+# Embeds with the embedder that `make` makes, or says what it raises.
+EMBED_OR_SAY = """
+    import logging
+    from partitioned_rag.embedding.minilm import {make}
+    from partitioned_rag.errors import EmbedderError
+
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
+    embedder = {make}()
+    try:
+        embedder.embed_chunks(["The ferry leaves at nine."])
+    except EmbedderError as error:
+        print(error)
+"""
+
 
 def run_alone(
     program: str,

@@ -16,7 +16,7 @@ from partitioned_rag.embedding.bert_onnx import onnx_layers
 from partitioned_rag.embedding.encoder import Encoder
 from partitioned_rag.embedding.parts import parts_of
 from partitioned_rag.embedding.runtimes import open_runtime
-from tests.embedding.alone import run_alone
+from tests.embedding.alone import ONNX_STAND_IN, run_alone
 from tests.embedding.rough import needs_int8
 from tests.strategies import examples
 
@@ -154,23 +154,6 @@ HEAVY = {
     ),
     *("tokenizers", "torch", "transformers"),
 }
-STAND_IN = """
-import numpy as np
-
-def disable_telemetry_events():
-    pass
-
-class SessionOptions:
-    pass
-
-class InferenceSession:
-    def __init__(self, *_arguments, **_keywords):
-        pass
-
-    def run(self, _outputs, given):
-        (states,) = given.values()
-        return [states * np.float32({factor})]
-"""
 EMBED = """
     import logging, sys
     import numpy as np
@@ -190,8 +173,8 @@ EMBED = """
     [
         ("raise ImportError('no such processor')", "no such processor"),
         ("raise RuntimeError('broken')", "broken"),
-        (STAND_IN.format(factor=1.001), "its vectors are wrong"),
-        (STAND_IN.format(factor="'nan'"), "its vectors are wrong"),
+        (ONNX_STAND_IN.format(factor=1.001), "its vectors are wrong"),
+        (ONNX_STAND_IN.format(factor="'nan'"), "its vectors are wrong"),
     ],
     ids=["cannot be loaded", "is broken", "computes otherwise", "gives no numbers"],
 )

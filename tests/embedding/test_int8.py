@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from partitioned_rag.embedding.bert_int8 import check_products
-from tests.embedding.alone import run_alone
+from tests.embedding.alone import EMBED_OR_SAY, ONNX_STAND_IN, run_alone
 from tests.embedding.rough import needs_int8
 
 pytestmark = pytest.mark.slow
@@ -75,23 +75,6 @@ def test_products_that_are_not_exact_are_refused(multiply: Multiply) -> None:
 
 # ---------------------------------------------------------------- a library that is not right
 
-STAND_IN = """
-import numpy as np
-
-def disable_telemetry_events():
-    pass
-
-class SessionOptions:
-    pass
-
-class InferenceSession:
-    def __init__(self, *_arguments, **_keywords):
-        pass
-
-    def run(self, _outputs, given):
-        (states,) = given.values()
-        return [states]
-"""
 # The library itself, but for one length of text.
 NEARLY_RIGHT = """
 import importlib, sys
@@ -112,32 +95,20 @@ class InferenceSession(right):
 
 library.InferenceSession = InferenceSession
 """
-EMBED = """
-    import logging
-    from partitioned_rag.embedding.minilm import minilm_in_int8
-    from partitioned_rag.errors import EmbedderError
-
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    embedder = minilm_in_int8()
-    try:
-        embedder.embed_chunks(["The ferry leaves at nine."])
-    except EmbedderError as error:
-        print(error)
-"""
 
 
 @pytest.mark.parametrize(
     ("library", "reason"),
     [
         ("raise ImportError('no such\\nprocessor')", "no such processor"),
-        (STAND_IN, "its products of integers are not exact"),
+        (ONNX_STAND_IN.format(factor=1), "its products of integers are not exact"),
         pytest.param(NEARLY_RIGHT, "its vectors are wrong", marks=needs_int8),
     ],
     ids=["cannot be loaded", "multiplies otherwise", "computes otherwise"],
 )
 def test_a_library_that_is_not_right_is_told(tmp_path: Path, library: str, reason: str) -> None:
     (tmp_path / "onnxruntime.py").write_text(library)
-    found = run_alone(EMBED, path=(tmp_path,))
+    found = run_alone(EMBED_OR_SAY.format(make="minilm_in_int8"), path=(tmp_path,))
     assert found.stderr == ""
     assert found.stdout.startswith(f"ONNX Runtime cannot embed in 8-bit integers here: {reason}: ")
     assert "choose the embedder all-MiniLM-L6-v2;" in found.stdout

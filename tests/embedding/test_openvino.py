@@ -9,7 +9,7 @@ from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.bert import Bert, vector_of
 from partitioned_rag.embedding.bert_openvino import RELEASE, openvino_layers
 from partitioned_rag.embedding.runtimes import multiplies_bf16
-from tests.embedding.alone import run_alone
+from tests.embedding.alone import EMBED_OR_SAY, run_alone
 from tests.embedding.rough import needs_amx, needs_bf16
 
 pytestmark = pytest.mark.slow
@@ -91,18 +91,7 @@ class Core:
 def made(states):
     {made}
 """
-EMBED = """
-    import logging
-    from partitioned_rag.embedding.minilm import minilm_in_bf16
-    from partitioned_rag.errors import EmbedderError
-
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    embedder = minilm_in_bf16()
-    try:
-        embedder.embed_chunks(["The ferry leaves at nine."])
-    except EmbedderError as error:
-        print(error)
-"""
+EMBED = EMBED_OR_SAY.format(make="minilm_in_bf16")
 
 
 @needs_amx

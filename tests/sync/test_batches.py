@@ -16,10 +16,10 @@ import pytest
 from partitioned_rag.embedding.hashing import HashingEmbedder
 from partitioned_rag.errors import EmbedderError
 from partitioned_rag.sources.registry import Readers
-from partitioned_rag.sources.scan import scan
+from partitioned_rag.sources.scan import look
 from partitioned_rag.store.store import ARRAY, CATALOG, Maker, Store
+from partitioned_rag.sync.following import planned
 from partitioned_rag.sync.pipeline import BATCH_CHUNKS, Changes, carry_out
-from partitioned_rag.sync.plan import Known, plan
 from partitioned_rag.values import PartitionId, Progress, Reading, Source
 
 FRIEND = PartitionId("friend")
@@ -68,11 +68,7 @@ class Desk:
         os.utime(path, (turns, turns))
 
     def sync(self) -> Changes:
-        found = {one.path: one for one in scan(self.folder, FRIEND) if isinstance(one, Source)}
-        known = {
-            path: Known(stamp=each.source.stamp, settled=each.settled)
-            for path, each in self.store.sources().items()
-        }
+        todo = planned(self.store.sources(), look(self.folder, FRIEND).stamps)
         threads = set(threading.enumerate())
         try:
             with Readers(self.folder, FRIEND) as readers:
@@ -82,7 +78,7 @@ class Desk:
                     return readers.read(source, known_sha256=known_sha256, known_bytes=known_bytes)
 
                 return carry_out(
-                    plan(known, found),
+                    todo,
                     partition=FRIEND,
                     store=self.store,
                     read=read,

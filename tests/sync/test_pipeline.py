@@ -11,11 +11,12 @@ import pytest
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.sources.raw import MAX_FILE_BYTES
 from partitioned_rag.sources.registry import Readers
-from partitioned_rag.sources.scan import scan
+from partitioned_rag.sources.scan import look
 from partitioned_rag.store.catalog import Catalog
 from partitioned_rag.store.store import CATALOG, Maker, Store
+from partitioned_rag.sync.following import planned
 from partitioned_rag.sync.pipeline import Changes, carry_out
-from partitioned_rag.sync.plan import OF_THE_MOMENT, Known, plan
+from partitioned_rag.sync.plan import OF_THE_MOMENT
 from partitioned_rag.values import PartitionId, Reading, Skip, SkipReason, Source
 
 FRIEND = PartitionId("friend")
@@ -48,17 +49,9 @@ class Desk:
 
     def sync(self, *, again: Collection[SkipReason] = ()) -> Changes:
         self.read_through.clear()
-        found = {one.path: one for one in scan(self.folder, FRIEND) if isinstance(one, Source)}
-        known = {
-            path: Known(
-                stamp=each.source.stamp,
-                settled=each.settled,
-                skipped=each.skip.reason if each.skip else None,
-            )
-            for path, each in self.store.sources().items()
-        }
+        todo = planned(self.store.sources(), look(self.folder, FRIEND).stamps, again=again)
         return carry_out(
-            plan(known, found, again=again),
+            todo,
             partition=FRIEND,
             store=self.store,
             read=self.read,
