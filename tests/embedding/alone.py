@@ -18,7 +18,13 @@ def disable_telemetry_events():
     pass
 
 class SessionOptions:
-    pass
+    def add_external_initializers(self, _names, _values):
+        pass
+
+class OrtValue:
+    @staticmethod
+    def ortvalue_from_numpy(values):
+        return values
 
 class InferenceSession:
     def __init__(self, *_arguments, **_keywords):

