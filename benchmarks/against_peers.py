@@ -26,7 +26,7 @@ from pathlib import Path
 from corpus import BEGAN, cut, make_chat, turn
 from invented import make_box, sentence
 from ratio import machine, write
-from sides import OURS, PEERS, PRAG, Cost, at_hand, run, versions, work
+from sides import OURS, PEERS, PRAG, Cost, at_hand, compile_ours, run, versions, work
 
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 
@@ -276,6 +276,7 @@ def main() -> None:
     sides = [OURS, *at_hand(given.peers)]
     if sides == [OURS]:
         return
+    compile_ours()
     embedder = open_embedder(given.embedder)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), sides, given.questions, given.embedder)

@@ -216,12 +216,9 @@ class _Segment:
         says = (magic, length, start + 4 * many * length)
         if says != (MAGIC, dimensions, size) or not many or not id_bytes:
             return None
-        names = content[HEAD.size : HEAD.size + many * id_bytes]
-        ids = [
-            # A name that is none is nobody's, and what nobody asks for is removed.
-            ChunkId(names[at : at + id_bytes].rstrip(b"\0").decode(errors="replace"))
-            for at in range(0, len(names), id_bytes)
-        ]
+        names = np.frombuffer(content, f"S{id_bytes}", count=many, offset=HEAD.size)
+        # A name that is none is nobody's, and what nobody asks for is removed.
+        ids = [ChunkId(name.decode(errors="replace")) for name in names.tolist()]
         rows = np.frombuffer(content, dtype=np.float32, count=many * length, offset=start)
         row_of = dict(zip(ids, range(many), strict=True))
         row_of.pop(ChunkId(""), None)
