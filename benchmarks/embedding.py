@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,7 +25,6 @@ from sides import compile_ours
 
 from partitioned_rag import Embedder
 from partitioned_rag.chunking import chunk
-from partitioned_rag.embedding.bert import Layers
 from partitioned_rag.embedding.bert_onnx import GIVEN, load
 from partitioned_rag.embedding.minilm import packaged_folder
 from partitioned_rag.embedding.onnx_graph import Graph
@@ -141,7 +140,7 @@ def quality(
     answers["of the nearest ten, the same"] = f"{same / len(asked) / NEAREST:.4f}"
 
 
-def products() -> Layers:
+def products() -> Callable[[Vectors], Vectors]:
     """Make the matrix products of a text's layers, and nothing between them."""
     rng = np.random.default_rng(3)
     graph, states = Graph(), GIVEN

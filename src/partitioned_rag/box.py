@@ -25,6 +25,7 @@ from partitioned_rag.partition import Partition
 from partitioned_rag.place import IndexFolder, box_folder
 from partitioned_rag.reply import gather
 from partitioned_rag.summary import Said, summarise, summary_tokens
+from partitioned_rag.tokens.models import DEFAULT_WINDOW_TOKENS, Models
 from partitioned_rag.values import (
     Audience,
     BoxStatus,
@@ -103,8 +104,6 @@ class OMBox:
             CrossEncoderReranker(reranker) if isinstance(reranker, str | Path) else reranker
         )
         self._notify = notify or _say_nothing
-        from partitioned_rag.tokens.models import Models  # noqa: PLC0415 — tables that take a while
-
         self._window_tokens = window
         self._models = Models(self._index.tokenizers, window_tokens=window)
         self._partitions: dict[PartitionId, Partition] = {}
@@ -510,9 +509,5 @@ def _say_nothing(_: object) -> None:
 
 def _whole_tokens(window_tokens: int | None) -> int:
     """Say what a prompt may take, where nobody says otherwise."""
-    from partitioned_rag.tokens.models import (  # noqa: PLC0415 — tables that take a while
-        DEFAULT_WINDOW_TOKENS,
-    )
-
     window_tokens = window_tokens or DEFAULT_WINDOW_TOKENS
     return window_tokens - min(REPLY_TOKENS, window_tokens // 2)

@@ -23,8 +23,6 @@ _UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-_SIGN = re.compile(f"[{_UNSPACED}]")
-_RUN = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 # Arabic's stroke that only stretches.
 _STROKE = re.compile("\u0640")
 _BETWEEN_WORDS = re.compile("[\\s\0-/:-@\\[-`{-\xbf\u2000-\u206f\u2100-\u2bff\u3000-\u303f\ufffd]+")
@@ -53,7 +51,7 @@ def searchable(text: str) -> str:
     """
     if text.isascii():
         return text
-    return " ".join(_SIGN.sub(_apart, folded(text)).split())
+    return " ".join(_sign().sub(_apart, folded(text)).split())
 
 
 def folded(text: str) -> str:
@@ -66,8 +64,9 @@ def folded(text: str) -> str:
         return text.lower()
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
     # A vowel sign of Thai or Burmese is a letter to its readers, and no accent.
+    is_sign = _sign().match
     plain = "".join(
-        sign for sign in decomposed if unicodedata.category(sign) != "Mn" or _SIGN.match(sign)
+        sign for sign in decomposed if unicodedata.category(sign) != "Mn" or is_sign(sign)
     )
     return unicodedata.normalize("NFC", _STROKE.sub("", plain))
 
@@ -142,6 +141,15 @@ def telling_from(question: str, lines: Sequence[str], *, length: int) -> int:
     return best + (len(list(alike)) - 1) // 2
 
 
+def _sign() -> re.Pattern[str]:
+    # Not compiled before a text may hold one, since that takes milliseconds. `re` remembers it.
+    return re.compile(f"[{_UNSPACED}]")
+
+
+def _run() -> re.Pattern[str]:
+    return re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+
+
 def _apart(sign: re.Match[str]) -> str:
     # Vowel signs are no letters to the tokenizer: a pair with one would be half a pair.
     return " " if unicodedata.category(sign[0]).startswith("M") else f" {sign[0]} "
@@ -150,9 +158,10 @@ def _apart(sign: re.Match[str]) -> str:
 def _all_words(text: str) -> list[str]:
     words: list[str] = []
     for part in _BETWEEN_WORDS.split(text):
-        for run in _RUN.findall(part):
-            if _SIGN.match(run):
-                signs = _SIGN.sub(_apart, run).split()
+        # What holds none of these signs is one run, and spares the expressions.
+        for run in part.split() if part.isascii() else _run().findall(part):
+            if not run.isascii() and _sign().match(run):
+                signs = _sign().sub(_apart, run).split()
                 words += [" ".join(pair) for pair in pairwise(signs)] or signs
             elif run not in _CUT_OFF:
                 ordinal = _ORDINAL.fullmatch(run)

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Final
 from partitioned_rag.errors import InputError, OllamaError, TokenizerError
 from partitioned_rag.prompt.fencing import neutralise, neutraliser
 from partitioned_rag.prompt.meter import Meter
-from partitioned_rag.tokens import Tokenizer, cache, tokenizer
 from partitioned_rag.tokens.calibration import MARGIN, RATIO_MARGIN, Calibration, calibrate
-from partitioned_rag.tokens.estimate import estimator
 from partitioned_rag.tokens.template import Shape, Template, learn
 from partitioned_rag.values import CountKind, Message, Role
 
 if TYPE_CHECKING:
     from partitioned_rag.ollama_api import ModelInfo, Ollama
+    from partitioned_rag.tokens.exact import Tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class _Known:
     """What has been found out about one model's weights."""
 
     info: "ModelInfo"
-    tokenizer: Tokenizer | None
+    tokenizer: "Tokenizer | None"
     templates: dict[Shape, Template | None] = field(default_factory=dict)
     calibration: Calibration | None = None
     was_calibrated: bool = False
@@ -119,6 +118,10 @@ class Models:
         )
 
     def _look_up(self, ollama: "Ollama", model: str, digest: str) -> _Known:
+        # A door: these bring their tables, and many processes compose no prompt.
+        from partitioned_rag.tokens import cache  # noqa: PLC0415
+        from partitioned_rag.tokens.exact import tokenizer  # noqa: PLC0415
+
         rebuilt = cache.load(self._folder, digest)
         if rebuilt is None:
             vocabulary = ollama.vocabulary(model)
@@ -134,8 +137,10 @@ class Models:
         self._known[digest] = known
         return known
 
-    def _keep(self, digest: str, vocabulary: Mapping[str, object], rebuilt: Tokenizer) -> None:
+    def _keep(self, digest: str, vocabulary: Mapping[str, object], rebuilt: "Tokenizer") -> None:
         """Spare the server the next question; what cannot be kept is only asked for again."""
+        from partitioned_rag.tokens import cache  # noqa: PLC0415 — as above
+
         if self._folder.is_dir():
             try:
                 cache.store(self._folder, digest, vocabulary, rebuilt)
@@ -187,6 +192,9 @@ class _Asking:
 
     def calibrated(self) -> Meter | None:
         """Count as the server's counts of fixed texts teach."""
+        # A door: it brings its rules, which few models need.
+        from partitioned_rag.tokens.estimate import estimator  # noqa: PLC0415
+
         own = self.known.tokenizer
         count = remembered(estimator().count) if own is None else own.counter()
         if not self.known.was_calibrated:
@@ -222,8 +230,10 @@ class _Asking:
         return self.known.templates[shape]
 
 
-def estimated(own: Tokenizer | None) -> Meter:
+def estimated(own: "Tokenizer | None") -> Meter:
     """Count by rule of thumb, where nobody can be asked."""
+    from partitioned_rag.tokens.estimate import estimator  # noqa: PLC0415 — as above
+
     guess = estimator()
     count = remembered(guess.count)  # made for one prompt, and forgotten with it
     return Meter(
