@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-# The widest that a processor of x86 has decides how fast products are, and its name does not say it.
+# The widest that a processor of x86 has decides how fast products are; its name does not say it.
 UNITS = {
     "amx_bf16": "AMX",
     "avx512_vnni": "AVX-512 with VNNI",

@@ -87,3 +87,12 @@ def test_a_share_of_words_counts_whatever_their_endings_case_and_accents() -> No
     assert shares_of(("ring", "tower", "京 都"), [text]) == [0.0]
     assert shares_of((), [text]) == [0.0]
     assert shares_of(("painter", "harbour"), [text, "nothing"]) == [0.5, 0.0]
+
+
+@given(
+    st.lists(st.text(st.characters(codec="ascii"), max_size=12), min_size=1, max_size=8),
+    st.lists(st.text(st.characters(codec="ascii")), max_size=8),
+)
+def test_a_sign_beside_a_text_changes_no_share(words: list[str], texts: list[str]) -> None:
+    # Plain ASCII is taken apart in another way than what a snowman stands beside.
+    assert shares_of(words, texts) == shares_of(words, [f"{text} \u2603" for text in texts])

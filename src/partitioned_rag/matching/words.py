@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, takewhile
+from types import MappingProxyType
 from typing import Final
 
 MOST_WORDS: Final = 48
@@ -26,6 +27,10 @@ _UNSPACED: Final = (
 # Arabic's stroke that only stretches.
 _STROKE = re.compile("\u0640")
 _BETWEEN_WORDS = re.compile("[\\s\0-/:-@\\[-`{-\xbf\u2000-\u206f\u2100-\u2bff\u3000-\u303f\ufffd]+")
+# The same for ASCII, in a quarter of the time.
+_NO_WORD_IN_ASCII: Final = MappingProxyType(
+    {code: " " for code in range(0x80) if _BETWEEN_WORDS.match(chr(code))}
+)
 # What an apostrophe leaves of a word.
 _CUT_OFF: Final = frozenset("s t d m ll re ve".split())
 _ORDINAL = re.compile("([0-9]+)(?:st|nd|rd|th)")
@@ -111,7 +116,7 @@ def shares_of(words: Sequence[str], texts: Iterable[str]) -> list[float]:
     begun = [f" {word[: max(SHORTEST_STEM, len(word) - ENDING)]}" for word in words]
     shares = []
     for text in texts:
-        said = f" {' '.join(_BETWEEN_WORDS.sub(' ', folded(text)).split())}"
+        said = f" {' '.join(_words_in(folded(text)))}"
         shares.append(sum(each in said for each in begun) / max(1, len(begun)))
     return shares
 
@@ -139,6 +144,12 @@ def telling_from(question: str, lines: Sequence[str], *, length: int) -> int:
         return 0
     alike = takewhile(lambda share: share == shares[best], shares[best:])
     return best + (len(list(alike)) - 1) // 2
+
+
+def _words_in(text: str) -> list[str]:
+    if text.isascii():
+        return text.translate(_NO_WORD_IN_ASCII).split()
+    return _BETWEEN_WORDS.sub(" ", text).split()
 
 
 def _sign() -> re.Pattern[str]:
