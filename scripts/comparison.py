@@ -1,6 +1,6 @@
 """The pages' parts about other libraries and about growth, made from the results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plots import Plot, svg
@@ -75,8 +75,13 @@ def peers_section(result: Result) -> str:
     return "\n".join(lines)
 
 
-def peers_in_short(result: Result) -> str:
-    """Set out a few measures, for the README: how many times better ours is."""
+def peers_in_short(result: Result, others: Sequence[Result]) -> str:
+    """Set out a few measures, for the README: how many times better ours is.
+
+    Args:
+        result: Of the default embedder.
+        others: The same comparison on other processors, or in another precision.
+    """
     peers = _peers(result)
     lines = [
         f"| ours is better by | {' | '.join(NAMES[peer] for peer in peers)} |",
@@ -93,8 +98,26 @@ def peers_in_short(result: Result) -> str:
         f"Medians on {result['machine']['cores']} cores, the sides taking turns.",
         "Where it is below 1, the other is better.",
         f"Our embedder is `{sizes['embedder']}`, and nobody has a graphics card.",
+        "",
+        "How fast everything is indexed depends on the processor and on the precision:",
+        "",
+        *map(_indexing_in_short, (result, *others)),
     ]
     return "\n".join(lines)
+
+
+def _indexing_in_short(result: Result) -> str:
+    work, process = (
+        [result["measures"][name][peer]["times"] for peer in _peers(result)]
+        for name in ("full", "full, process")
+    )
+    spans = [_span(times) for times in (work, process)]
+    said = f"{spans[0]} ×, by whole processes {spans[1]} ×"
+    return f"- `{result['sizes']['embedder']}` on {result['machine']['cpu']}: {said}"
+
+
+def _span(times: Sequence[float]) -> str:
+    return " to ".join(f"{each:.2f}" for each in sorted({min(times), max(times)}))
 
 
 def growth_section(result: Result) -> str:

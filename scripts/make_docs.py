@@ -163,7 +163,8 @@ BETWEEN_MARKS = re.compile(r"(?<=<!-- peers -->\n).*?(?=<!-- /peers -->)", re.DO
 def readme_page() -> str:
     """Put the comparison, if there is one, between its marks in the README."""
     found = _result("peers")
-    table = f"\n{peers_in_short(found)}\n\n" if found else ""
+    others = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("peers-*.json"))]
+    table = f"\n{peers_in_short(found, others)}\n\n" if found else ""
     return BETWEEN_MARKS.sub(lambda _: table, README.read_text(encoding="utf-8"), count=1)
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from partitioned_rag.embedding import minilm
 from partitioned_rag.embedding.bert import Bert, read_bert, vector_of
 from partitioned_rag.embedding.bert_numpy import numpy_layers
-from partitioned_rag.embedding.bert_onnx import onnx_layers
+from partitioned_rag.embedding.bert_onnx import GIVEN, load, onnx_layers
 from partitioned_rag.embedding.encoder import Encoder
+from partitioned_rag.embedding.onnx_graph import Graph
 from partitioned_rag.embedding.parts import parts_of
 from partitioned_rag.embedding.runtimes import open_runtime
 from tests.embedding.alone import ONNX_STAND_IN, run_alone
@@ -186,6 +187,18 @@ def test_a_runtime_that_is_not_right_is_told_in_one_line_and_not_used(
     assert found.stdout == "True\n"
     (line,) = found.stderr.splitlines()
     assert line == f"WARNING ONNX Runtime cannot be used here, so embedding is slower: {reason}"
+
+
+def test_a_loaded_model_keeps_no_look_at_its_arrays() -> None:
+    graph = Graph()
+    weight = np.ones(5_000, dtype=np.float32)
+    model = graph.model(
+        GIVEN, graph.node("Add", GIVEN, graph.weight(weight)), shape=(1, "rows", len(weight))
+    )
+    assert np.shares_memory(model.arrays["w0"], weight)
+    layers = load(model)
+    weight[:] = 2
+    assert (layers(np.zeros((3, len(weight)), dtype=np.float32)) == 1).all()
 
 
 # What happens within a library's own threads is seen by the system alone: here it is the library

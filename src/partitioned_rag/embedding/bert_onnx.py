@@ -8,7 +8,7 @@ computed with.
 import os
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -43,22 +43,16 @@ def load(model: Model) -> "Layers":
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
+    # Read while the session is made, and not needed after that: `AddExternalInitializers` says so.
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(each) for each in model.arrays.values()]
     options.add_external_initializers(list(model.arrays), values)
     providers = ["CPUExecutionProvider"]
     session = onnxruntime.InferenceSession(model.program, options, providers=providers)
-    return _Loaded(session, values)
 
+    def layers(states: "Floats") -> "Floats":
+        return np.asarray(session.run(None, {GIVEN: states[np.newaxis]})[0][0])
 
-class _Loaded:
-    """A session, and the arrays in whose memory it may look: the library does not hold them."""
-
-    def __init__(self, session: Any, values: list[Any]) -> None:
-        self._session = session
-        self._values = values
-
-    def __call__(self, states: "Floats") -> "Floats":
-        return np.asarray(self._session.run(None, {GIVEN: states[np.newaxis]})[0][0])
+    return layers
 
 
 def _without_telemetry() -> ModuleType:

@@ -84,7 +84,8 @@ def packaged_weights() -> "Bert":
         EmbedderError: They are not installed, or are not the original ones.
     """
     file = _verified(packaged_folder() / "model.safetensors", WEIGHTS_SHA256)
-    from partitioned_rag.embedding.bert import read_bert  # noqa: PLC0415 — it brings numpy
+    # Not before: numpy's import would keep Python busy, and the check alone leaves it to others.
+    from partitioned_rag.embedding.bert import read_bert  # noqa: PLC0415
 
     return read_bert(file, heads=_HEADS, epsilon=_EPSILON)
 

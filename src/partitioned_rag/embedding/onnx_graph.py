@@ -39,7 +39,7 @@ class Model:
 
     Attributes:
         program: The model in ONNX's format, but for its large arrays.
-        arrays: These by name: so nothing copies what may be mapped from a file.
+        arrays: These by name, so that what is mapped from a file is not written out first.
     """
 
     program: bytes

@@ -78,7 +78,7 @@ def clean(text: str, *, run_break: str = "\n") -> str:
 
 
 def _has_surrogate(text: str) -> bool:
-    """Encode it, which takes a twentieth of the time of looking for one."""
+    """Encode it, which takes far less time than to look for one."""
     try:
         text.encode()
     except UnicodeEncodeError:
