@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
@@ -68,6 +67,9 @@ class Side(Protocol):
 
 def weights() -> Path:
     """Find the folder of the one model that all use."""
+    # Here, since it takes a while to import, and not every side asks.
+    from importlib import metadata  # noqa: PLC0415
+
     for file in metadata.files(PACKAGE) or []:
         if file.name == "model.safetensors":
             return Path(str(file.locate())).parent
