@@ -102,6 +102,19 @@ def test_a_kill_before_what_was_taken_in_is_removed_leaves_no_second_copy(folder
         assert index.ids() == set(names(1, 4))
 
 
+def test_a_name_that_is_no_text_is_one_that_nobody_asks_for(folder: Path) -> None:
+    vectors = rows(2)
+    with opened(folder) as index:
+        index.add(names(0, 2), vectors)
+    (path,) = folder.iterdir()
+    path.write_bytes(path.read_bytes().replace(names(0, 1)[0].encode(), b"\xff" * 32))
+    with opened(folder) as index:
+        assert index.vectors(names(1, 2)).tobytes() == vectors[1].tobytes()
+        index.remove(index.ids() - set(names(1, 2)))
+        assert index.ids() == set(names(1, 2))
+    assert vectors[0].tobytes() not in path.read_bytes()
+
+
 def test_several_files_may_empty_at_once(folder: Path) -> None:
     with opened(folder) as index:
         for start, end in ((0, 9), (9, 13), (13, 15), (15, 16)):
