@@ -168,9 +168,9 @@ def _apart(sign: re.Match[str]) -> str:
 
 def _all_words(text: str) -> list[str]:
     words: list[str] = []
-    for part in _BETWEEN_WORDS.split(text):
-        # What holds none of these signs is one run, and spares the expressions.
-        for run in part.split() if part.isascii() else _run().findall(part):
+    for part in _words_in(text):
+        # Plain ASCII is one run, and spares the expressions.
+        for run in [part] if part.isascii() else _run().findall(part):
             if not run.isascii() and _sign().match(run):
                 signs = _sign().sub(_apart, run).split()
                 words += [" ".join(pair) for pair in pairwise(signs)] or signs

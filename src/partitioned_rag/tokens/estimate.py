@@ -25,7 +25,7 @@ TIKTOKEN_MARGIN: Final = 0.35
 
 _WORD = re.compile(r"[A-Za-z]+")
 _SPACES = re.compile(r" +")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_CJK: Final = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 LETTERS_PER_TOKEN: Final = 4
 LONG_WORD_LETTERS: Final = 12
 CJK_TOKENS: Final = 2
@@ -85,8 +85,13 @@ def tokens_by_rule(text: str) -> int:
         )
         + sum(run // 2 for run in spaces)
         + (ascii_chars - sum(words) - sum(spaces))
-        + (other_bytes - (CJK_BYTES - CJK_TOKENS) * len(_CJK.findall(text)))
+        + (other_bytes - (CJK_BYTES - CJK_TOKENS) * _cjk_characters(text))
     )
+
+
+def _cjk_characters(text: str) -> int:
+    # Not compiled before a text may hold one, since that takes milliseconds. `re` remembers it.
+    return 0 if text.isascii() else len(re.findall(_CJK, text))
 
 
 def _has_vocabulary() -> bool:

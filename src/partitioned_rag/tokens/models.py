@@ -16,6 +16,7 @@ from partitioned_rag.errors import InputError, OllamaError, TokenizerError
 from partitioned_rag.prompt.fencing import neutralise, neutraliser
 from partitioned_rag.prompt.meter import Meter
 from partitioned_rag.tokens.calibration import MARGIN, RATIO_MARGIN, Calibration, calibrate
+from partitioned_rag.tokens.estimate import estimator
 from partitioned_rag.tokens.template import Shape, Template, learn
 from partitioned_rag.values import CountKind, Message, Role
 
@@ -192,9 +193,6 @@ class _Asking:
 
     def calibrated(self) -> Meter | None:
         """Count as the server's counts of fixed texts teach."""
-        # A door: it brings its rules, which few models need.
-        from partitioned_rag.tokens.estimate import estimator  # noqa: PLC0415
-
         own = self.known.tokenizer
         count = remembered(estimator().count) if own is None else own.counter()
         if not self.known.was_calibrated:
@@ -232,8 +230,6 @@ class _Asking:
 
 def estimated(own: "Tokenizer | None") -> Meter:
     """Count by rule of thumb, where nobody can be asked."""
-    from partitioned_rag.tokens.estimate import estimator  # noqa: PLC0415 — as above
-
     guess = estimator()
     count = remembered(guess.count)  # made for one prompt, and forgotten with it
     return Meter(
