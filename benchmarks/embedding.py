@@ -21,15 +21,17 @@ import numpy as np
 import numpy.typing as npt
 from invented import make_box
 from ratio import compared, save
-from sides import compile_ours
+from sides import PRAG, compile_ours
 
 from partitioned_rag import Embedder
 from partitioned_rag.chunking import chunk
+from partitioned_rag.embedding.bert import Bert
 from partitioned_rag.embedding.bert_onnx import GIVEN, load
-from partitioned_rag.embedding.minilm import packaged_folder
+from partitioned_rag.embedding.minilm import packaged_folder, packaged_weights
 from partitioned_rag.embedding.onnx_graph import Graph
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.embedding.runtimes import cores
+from partitioned_rag.embedding.tokenizer import Tokenizer
 from partitioned_rag.values import Document
 
 Vectors = npt.NDArray[np.float32]
@@ -41,9 +43,6 @@ RUNS = 10
 QUESTIONS = 100
 NEAREST = 10
 PROCESSES = 4
-PRAG = "from partitioned_rag.cli.main import main; main()"
-# Of the model.
-LAYERS, WIDTH, WIDE, MARKERS = 6, 384, 1_536, 2
 ASKED = "When does the ferry leave?"
 
 
@@ -140,25 +139,27 @@ def quality(
     answers["of the nearest ten, the same"] = f"{same / len(asked) / NEAREST:.4f}"
 
 
-def products() -> Callable[[Vectors], Vectors]:
+def products(bert: Bert) -> Callable[[Vectors], Vectors]:
     """Make the matrix products of a text's layers, and nothing between them."""
     rng = np.random.default_rng(3)
     graph, states = Graph(), GIVEN
-    for given, made in [*[(WIDTH, WIDTH)] * 4, (WIDTH, WIDE), (WIDE, WIDTH)] * LAYERS:
-        # Of a size that lets no number of the chain run away.
-        weight = rng.normal(scale=given**-0.5, size=(given, made)).astype(np.float32)
-        states = graph.node("MatMul", states, graph.weight(weight))
-    return load(graph.model(GIVEN, states, shape=(1, "tokens", WIDTH)))
+    for layer in bert.layers:
+        four = (layer.query, layer.key, layer.value, layer.attended)
+        for linear in (*four, layer.widen, layer.narrow):
+            made, given = linear.weight.shape
+            # Of a size that lets no number of the chain run away.
+            weight = rng.normal(scale=given**-0.5, size=(given, made)).astype(np.float32)
+            states = graph.node("MatMul", states, graph.weight(weight))
+    return load(graph.model(GIVEN, states, shape=(1, "tokens", bert.width)))
 
 
 def limit(embedder: Embedder, answers: dict[str, object]) -> None:
     """Embed, and compute the products alone, which no runtime of float32 can leave out."""
     texts = chunks_of_abstracts(embedder)
-    layers = products()
-    states = [
-        np.ones((len(embedder.token_spans(text)) + MARKERS, WIDTH), dtype=np.float32)
-        for text in texts
-    ]
+    bert = packaged_weights()
+    layers = products(bert)
+    tokenizer = Tokenizer(packaged_folder() / "tokenizer.json")
+    states = [np.ones((len(tokenizer.ids(text)), bert.width), dtype=np.float32) for text in texts]
     embedder.embed_chunks(texts[:8])
     layers(states[0])
     pairs: list[Pair] = []

@@ -117,7 +117,7 @@ def _indexing_in_short(result: Result) -> str:
 
 
 def _span(times: Sequence[float]) -> str:
-    return " to ".join(f"{each:.2f}" for each in sorted({min(times), max(times)}))
+    return " to ".join(_figure(each) for each in sorted({min(times), max(times)}))
 
 
 def growth_section(result: Result) -> str:

@@ -100,7 +100,7 @@ def benchmarks_page() -> str:
     """Set out what the benchmarks found, each file of results with the machine it was made on."""
     parts = [BENCHMARKS_HEAD]
     for path in sorted(RESULTS.glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = _read(path)
         if "parts" in result:
             parts += [f"## {path.stem}\n", *_parts(result["parts"])]
             continue
@@ -163,7 +163,7 @@ BETWEEN_MARKS = re.compile(r"(?<=<!-- peers -->\n).*?(?=<!-- /peers -->)", re.DO
 def readme_page() -> str:
     """Put the comparison, if there is one, between its marks in the README."""
     found = _result("peers")
-    others = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("peers-*.json"))]
+    others = [_read(path) for path in sorted(RESULTS.glob("peers-*.json"))]
     table = f"\n{peers_in_short(found, others)}\n\n" if found else ""
     return BETWEEN_MARKS.sub(lambda _: table, README.read_text(encoding="utf-8"), count=1)
 
@@ -176,7 +176,12 @@ def plots() -> dict[Path, str]:
 
 def _result(name: str) -> dict[str, Any] | None:
     path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 PAGES = (

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -67,12 +68,11 @@ class Side(Protocol):
 
 def weights() -> Path:
     """Find the folder of the one model that all use."""
-    # Here, since it takes a while to import, and not every side asks.
-    from importlib import metadata  # noqa: PLC0415
-
-    for file in metadata.files(PACKAGE) or []:
-        if file.name == "model.safetensors":
-            return Path(str(file.locate())).parent
+    found = find_spec(PACKAGE.replace("-", "_"))
+    for place in (found and found.submodule_search_locations) or ():
+        folder = Path(place) / "model"
+        if (folder / "model.safetensors").exists():
+            return folder
     raise SystemExit(f"{PACKAGE} is installed without its weights")
 
 
