@@ -131,7 +131,7 @@ def test_an_index_holds_vectors_of_one_precision(rough: Rough, tmp_path: Path) -
 def test_a_precision_has_a_name_and_a_version_of_its_own() -> None:
     embedders = [IN_FP32, minilm.minilm_in_bf16(), minilm.minilm_in_int8()]
     assert [open_embedder(each.name).version for each in embedders] == [
-        *("fp32 53aa51172d142c89", "bf16 OpenVINO 2026.4 53aa51172d142c89"),
+        *("fp32 53aa51172d142c89", "bf16 scheme 2 OpenVINO 2026.4 53aa51172d142c89"),
         "int8 scheme 1 53aa51172d142c89",
     ]
     assert [each.runtime for each in embedders] == [

@@ -6,6 +6,7 @@ as for ONNX Runtime. Products are of numbers with 8 significant bits; sums are o
 
 import sys
 from importlib import import_module
+from queue import SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 # by the version of the embedder.
 RELEASE = "2026.4"
 _TELEMETRY = "openvino_telemetry"
-# [CLS] and [SEP]. If the first text is a single token, the library (2026.4.1) gives what is no
-# number for each that follows.
-_FEWEST_TOKENS = 2
+# Texts are filled up to a multiple of so many tokens. What the library prepares is for one length,
+# and so serves many texts; it takes this many rows in one go anyway. Another number gives other
+# bits, as another release does.
+_ROWS = 16
+# Added to a score, it leaves no weight for what a text is filled up with: not the least bit.
+_NO_WEIGHT = -1e9
 
 
 def openvino_layers(bert: Bert, *, threads: int) -> "Layers":
@@ -51,16 +55,27 @@ def openvino_layers(bert: Bert, *, threads: int) -> "Layers":
         "INFERENCE_NUM_THREADS": threads,
         # Bound to a core, it would wait for whoever else is bound to it.
         "ENABLE_CPU_PINNING": False,
-        # What is made for each length of text: to keep all of it takes 80 MB and saves no time.
+        # What is prepared for a length of text: to keep all of it saves no time.
         "CPU_RUNTIME_CACHE_CAPACITY": 10,
     }
     compiled = openvino.Core().compile_model(_model(bert, openvino), "CPU", settings)
+    # Made once: to make one, the library waits until another is worked on no more.
+    requests: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(threads):
+        requests.put(compiled.create_infer_request())
 
     def layers(states: "Floats") -> "Floats":
-        if len(states) < _FEWEST_TOKENS:
-            raise ValueError("a text has at least its two markers")
-        made = np.asarray(compiled.create_infer_request().infer({0: states[np.newaxis]})[0][0])
-        # Such a vector must not get into an index, whatever else brings the library to it.
+        tokens = len(states)
+        filled = np.zeros((1, -(-tokens // _ROWS) * _ROWS, bert.width), dtype=np.float32)
+        filled[0, :tokens] = states
+        mask = np.zeros((1, 1, 1, filled.shape[1]), dtype=np.float32)
+        mask[..., tokens:] = _NO_WEIGHT
+        request = requests.get()
+        try:
+            made = np.array(request.infer({0: filled, 1: mask})[0][0][:tokens])
+        finally:
+            requests.put(request)
+        # Such a vector must not get into an index, whatever brings the library to it.
         if not np.isfinite(made).all():
             raise EmbedderError(
                 "OpenVINO gave no numbers",
@@ -90,24 +105,29 @@ def _without_telemetry() -> ModuleType:
 def _model(bert: Bert, openvino: ModuleType) -> Any:
     ops = openvino.opset13
     given = ops.parameter(openvino.PartialShape([1, -1, bert.width]), np.float32)
+    mask = ops.parameter(openvino.PartialShape([1, 1, 1, -1]), np.float32)
     states = given
     for layer in bert.layers:
-        attended = _linear(ops, _attention(ops, states, layer, bert.heads), layer.attended)
+        attended = _linear(
+            ops, _attention(ops, states, mask, layer, heads=bert.heads), layer.attended
+        )
         states = _normalised(ops, attended + states, layer.attended_norm, bert.epsilon)
         curved = ops.gelu(_linear(ops, states, layer.widen), "erf")
         narrowed = _linear(ops, curved, layer.narrow)
         states = _normalised(ops, narrowed + states, layer.narrow_norm, bert.epsilon)
-    return openvino.Model([states], [given])
+    return openvino.Model([states], [given, mask])
 
 
-def _attention(ops: ModuleType, states: "Node", layer: Layer, heads: int) -> "Node":
+def _attention(
+    ops: ModuleType, states: "Node", mask: "Node", layer: Layer, *, heads: int
+) -> "Node":
     def by_head(linear: Linear) -> "Node":
         """Bring shape (1, tokens, width) to shape (1, heads, tokens, width of a head)."""
         return ops.transpose(_reshaped(ops, _linear(ops, states, linear), [heads, -1]), swapped)
 
     swapped = [0, 2, 1, 3]
     query, key, value = (by_head(linear) for linear in (layer.query, layer.key, layer.value))
-    mixed = ops.scaled_dot_product_attention(query, key, value)
+    mixed = ops.scaled_dot_product_attention(query, key, value, mask)
     return _reshaped(ops, ops.transpose(mixed, swapped), [-1])
 
 

