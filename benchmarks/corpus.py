@@ -9,7 +9,7 @@ from invented import sentence
 
 from partitioned_rag import Embedder
 from partitioned_rag.chunking import chunk
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import scan
 from partitioned_rag.values import Document, PartitionId, Source
 

@@ -25,12 +25,12 @@ from sides import PRAG, compile_ours
 
 from partitioned_rag import Embedder
 from partitioned_rag.chunking import chunk
+from partitioned_rag.cores import cores
 from partitioned_rag.embedding.bert import Bert
 from partitioned_rag.embedding.bert_onnx import GIVEN, load
 from partitioned_rag.embedding.minilm import packaged_folder, packaged_weights
 from partitioned_rag.embedding.onnx_graph import Graph
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
-from partitioned_rag.embedding.runtimes import cores
 from partitioned_rag.embedding.tokenizer import Tokenizer
 from partitioned_rag.values import Document
 

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import cast
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 import chromadb
 import numpy as np
 from chromadb.config import Settings
@@ -23,13 +25,16 @@ from sides import OURS, compile_ours, work
 
 from partitioned_rag import Embedder, OMBox
 from partitioned_rag.chunking import chunk
+from partitioned_rag.cores import cores
 from partitioned_rag.embedding.minilm import packaged_folder
 from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.identity import PUBLIC
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import scan
-from partitioned_rag.values import Document, Source
+from partitioned_rag.values import Document, Source, Wanted
+from tests.sources.samples import pdf
 
+PDFS, PDF_PAGES, PAGE_SENTENCES = 40, 50, 30
 WALK = """
 import os, sys
 stack, seen = [sys.argv[1]], 0
@@ -223,6 +228,26 @@ def warm_query(folder: Path) -> dict[str, float]:
         return ratios(ours, theirs, runs=5) | {"chunks": len(texts)}
 
 
+def reading(folder: Path) -> dict[str, float]:
+    """PDFs read a second, as many at once as there are cores, against one at a time."""
+    public = folder / "public"
+    public.mkdir()
+    rng = random.Random(5)
+    for number in range(PDFS):
+        pages = (" ".join(sentence(rng) for _ in range(PAGE_SENTENCES)) for _ in range(PDF_PAGES))
+        (public / f"{number}.pdf").write_bytes(pdf(*pages))
+    wanted = [Wanted(source) for source in scan(public, PUBLIC) if isinstance(source, Source)]
+
+    def files_a_second(at_once: int) -> float:
+        with Readers(public, PUBLIC, at_once=at_once) as readers:
+            return PDFS / seconds(lambda: [each.outcome for each in readers.read_all(wanted)])
+
+    return ratios(lambda: files_a_second(cores()), lambda: files_a_second(1), runs=5) | {
+        "files": PDFS,
+        "pages of each": PDF_PAGES,
+    }
+
+
 def memory(folder: Path) -> dict[str, float]:
     """Peak memory of a full index with 8 times the files, against the smaller one; megabytes."""
     peaks = {}
@@ -244,7 +269,8 @@ def memory(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Ask every question, or those named on the command line."""
-    questions = [unchanged_files, one_line_edit, full_index, plain_loop, warm_query, memory]
+    questions = [unchanged_files, one_line_edit, full_index, plain_loop]
+    questions += [warm_query, reading, memory]
     wanted = set(sys.argv[1:])
     answers = known("speed") if wanted else {}
     compile_ours()

@@ -25,7 +25,7 @@ from partitioned_rag.partition import SECTION_CHARS
 from partitioned_rag.ranking import grown, rank
 from partitioned_rag.search import QUOTED, WEIGHED
 from partitioned_rag.sources import chatlog
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import scan
 from partitioned_rag.values import (
     Candidate,

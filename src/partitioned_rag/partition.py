@@ -21,7 +21,7 @@ from partitioned_rag.matching import fields, mixing
 from partitioned_rag.place import is_gone
 from partitioned_rag.ranking import grown
 from partitioned_rag.sources import chatlog, registry
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import look, stamp_of
 from partitioned_rag.store.catalog import Catalog
 from partitioned_rag.store.index import DamagedError

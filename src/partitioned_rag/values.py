@@ -174,6 +174,21 @@ class Document:
     segments: tuple[Segment, ...] = ()
 
 
+class Wanted(NamedTuple):
+    """A source that is to be read, and what is known of it.
+
+    Attributes:
+        source: What to read.
+        known_sha256: Of the content that is known already: if the file still holds that, no sense
+            is made of it, which costs a hundred times more than to hash it. Empty if none is.
+        known_bytes: How long that content is, if a document was read of it; else 0.
+    """
+
+    source: Source
+    known_sha256: str = ""
+    known_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What came of opening one source.

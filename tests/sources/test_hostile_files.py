@@ -11,7 +11,7 @@ from typing import TypedDict
 import pytest
 
 from partitioned_rag.sources.chatlog import turns
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import scan
 from partitioned_rag.values import Document, PartitionId, Skip
 

@@ -11,7 +11,7 @@ import pytest
 
 from partitioned_rag.sources.opening import COARSE_TICK_NS, TICK_NS, is_settled, take
 from partitioned_rag.sources.raw import MAX_FILE_BYTES
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import scan, stamp_of
 from partitioned_rag.values import Document, PartitionId, Reading, Skip, SkipReason, Source, Stamp
 from tests.sources.samples import GOOD, pdf
@@ -253,10 +253,10 @@ def test_a_file_from_the_future_is_not_settled() -> None:
 def test_a_hostile_format_is_not_read_in_this_process(folder: Path) -> None:
     (folder / "a.pdf").write_bytes(pdf("kites"))
     program = (
-        "import sys; from pathlib import Path; from partitioned_rag.sources import registry, scan\n"
+        "import sys; from pathlib import Path; from partitioned_rag.sources import readers, scan\n"
         f"folder = Path({str(folder)!r})\n"
-        "with registry.Readers(folder, 'friend') as readers:\n"
-        "    print(readers.read(scan.scan(folder, 'friend')[0]).outcome.text)\n"
+        "with readers.Readers(folder, 'friend') as child:\n"
+        "    print(child.read(scan.scan(folder, 'friend')[0]).outcome.text)\n"
         "print({'pypdf', 'selectolax'} & set(sys.modules))\n"
     )
     done = subprocess.run(

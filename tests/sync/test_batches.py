@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +15,12 @@ import pytest
 
 from partitioned_rag.embedding.hashing import HashingEmbedder
 from partitioned_rag.errors import EmbedderError
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import look
 from partitioned_rag.store.store import ARRAY, CATALOG, Maker, Store
 from partitioned_rag.sync.following import planned
 from partitioned_rag.sync.pipeline import BATCH_CHUNKS, Changes, carry_out
-from partitioned_rag.values import PartitionId, Progress, Reading, Source
+from partitioned_rag.values import PartitionId, Progress, Reading, Wanted
 
 FRIEND = PartitionId("friend")
 PATIENCE_S = 60.0
@@ -73,9 +73,10 @@ class Desk:
         try:
             with Readers(self.folder, FRIEND) as readers:
 
-                def read(source: Source, *, known_sha256: str, known_bytes: int) -> Reading:
-                    self.before_reading(source.path.removeprefix("friend/"))
-                    return readers.read(source, known_sha256=known_sha256, known_bytes=known_bytes)
+                def read(wanted: Iterable[Wanted]) -> Iterator[Reading]:
+                    for each in wanted:
+                        self.before_reading(each.source.path.removeprefix("friend/"))
+                        yield from readers.read_all([each])
 
                 return carry_out(
                     todo,

@@ -1,7 +1,7 @@
 """What a sync reads, and what it is content to look at."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -10,14 +10,14 @@ import pytest
 
 from partitioned_rag.embedding.registry import open_embedder
 from partitioned_rag.sources.raw import MAX_FILE_BYTES
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import look
 from partitioned_rag.store.catalog import Catalog
 from partitioned_rag.store.store import CATALOG, Maker, Store
 from partitioned_rag.sync.following import planned
 from partitioned_rag.sync.pipeline import Changes, carry_out
 from partitioned_rag.sync.plan import OF_THE_MOMENT
-from partitioned_rag.values import PartitionId, Reading, Skip, SkipReason, Source
+from partitioned_rag.values import PartitionId, Reading, Skip, SkipReason, Wanted
 
 FRIEND = PartitionId("friend")
 NOTE = "friend/note.txt"
@@ -32,20 +32,12 @@ class Desk:
     is_busy: bool = False
     read_through: list[str] = field(default_factory=list)
 
-    def read(self, source: Source, *, known_sha256: str, known_bytes: int) -> Reading:
+    def read(self, wanted: Iterable[Wanted]) -> Iterator[Reading]:
         with Readers(self.folder, FRIEND) as readers:
-            reading = readers.read(source, known_sha256=known_sha256, known_bytes=known_bytes)
-        if reading.outcome is None:
-            return reading
-        self.read_through.append(source.path)
-        if not self.is_busy:
-            return reading
-        return Reading(
-            source=reading.source,
-            settled=reading.settled,
-            content_sha256=reading.content_sha256,
-            outcome=Skip(source=source.path, reason=SkipReason.TIMEOUT, detail="took too long"),
-        )
+            for reading in readers.read_all(wanted):
+                if reading.outcome is not None:
+                    self.read_through.append(reading.source.path)
+                yield reading if reading.outcome is None or not self.is_busy else too_busy(reading)
 
     def sync(self, *, again: Collection[SkipReason] = ()) -> Changes:
         self.read_through.clear()
@@ -58,6 +50,16 @@ class Desk:
             embedder=open_embedder("hashing"),
             progress=None,
         )
+
+
+def too_busy(reading: Reading) -> Reading:
+    path = reading.source.path
+    return Reading(
+        source=reading.source,
+        settled=reading.settled,
+        content_sha256=reading.content_sha256,
+        outcome=Skip(source=path, reason=SkipReason.TIMEOUT, detail="took too long"),
+    )
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from partitioned_rag.cores import cores
 from partitioned_rag.values import Span
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ class BertEmbedder:
         import numpy as np
 
         from partitioned_rag.embedding.bert import vector_of  # noqa: PLC0415
-        from partitioned_rag.embedding.runtimes import cores  # noqa: PLC0415
 
         rows = self._rows(texts)
         vectors = np.empty((len(rows), self.dimensions), dtype=np.float32)

@@ -7,7 +7,6 @@ is another one.
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from partitioned_rag.cores import cores
 from partitioned_rag.embedding.bert import Bert, vector_of
 from partitioned_rag.embedding.bert_embedder import BF16, FP32, INT8, NUMPY
 from partitioned_rag.embedding.bert_numpy import numpy_layers
@@ -161,12 +161,6 @@ def multiplies_bf16(told: Iterable[str]) -> bool:
     """
     flags = next((line for line in told if line.startswith("flags")), "")
     return "amx_bf16" in flags.split()
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _try_out(layers: "Layers", bert: Bert, *, tolerance: float) -> None:

@@ -6,14 +6,15 @@ about the file that killed it. Trusts nothing that comes back.
 
 import json
 import os
-import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from typing import IO, Final, NoReturn
 
 from partitioned_rag.errors import WorkError
 from partitioned_rag.sources.child import (
@@ -51,6 +52,8 @@ class _DeathError(Exception):
 class IsolatedReader:
     """Reads files in a child process of its own, one after the other.
 
+    This process may do other things meanwhile, between `begin` and what that returns.
+
     Not to be shared by threads. The child is started with the first file, and anew after each that
     it did not survive.
     """
@@ -76,20 +79,42 @@ class IsolatedReader:
             Unreadable: There is no document in it, or it was too much for the child.
             WorkError: The child cannot be started.
         """
+        return self.begin(format_name, raw)()
+
+    def begin(self, format_name: str, raw: RawFile) -> Callable[[], Document]:
+        """Give a file to the child.
+
+        Args:
+            format_name: Of the registry.
+            raw: Its bytes.
+
+        Returns:
+            Waits for the document, and raises what `read` raises; to be called once, before the
+            next file is begun.
+
+        Raises:
+            WorkError: The child cannot be started.
+        """
         self._start()
         was_fresh = self._is_fresh
-        try:
-            return self._ask(format_name, raw)
-        except _DeathError as death:
-            if was_fresh:
+        self._ask(format_name, raw)
+
+        def document() -> Document:
+            try:
+                return self._answer(raw)
+            except _DeathError as death:
+                if was_fresh:
+                    raise death.verdict from None
+            # A child that has read other files may have died of those: what becomes of a file must
+            # not depend on its neighbours.
+            self._start()
+            self._ask(format_name, raw)
+            try:
+                return self._answer(raw)
+            except _DeathError as death:
                 raise death.verdict from None
-        # A child that has read other files may have died of those: what becomes of a file must not
-        # depend on its neighbours.
-        self._start()
-        try:
-            return self._ask(format_name, raw)
-        except _DeathError as death:
-            raise death.verdict from None
+
+        return document
 
     def close(self) -> None:
         """End the child; harmless when there is none."""
@@ -129,18 +154,29 @@ class IsolatedReader:
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
         try:
-            hello = self._exchange(b"", _START_S, enough=lambda got: len(got) >= len(HELLO))
+            hello = self._receive(_START_S, enough=lambda got: len(got) >= len(HELLO))
         except _DeathError as death:
             raise _cannot_start() from death
         if hello != HELLO:
             self.close()
             raise _cannot_start()
 
-    def _ask(self, format_name: str, raw: RawFile) -> Document:
+    def _ask(self, format_name: str, raw: RawFile) -> None:
+        """Send a request; a child that does not take it in time is ended.
+
+        It takes a file whole before it begins to read it, so that this never waits for long.
+        """
         header = json.dumps({"format": format_name, "path": raw.path}).encode("ascii")
-        request = LENGTHS.pack(len(header), len(raw.data)) + header + raw.data
-        wall_s = self._patience * cpu_seconds(len(raw.data))
-        answer = self._exchange(request, wall_s, enough=_is_whole)
+        unsent = memoryview(LENGTHS.pack(len(header), len(raw.data)) + header + raw.data)
+        deadline = time.monotonic() + self._patience * cpu_seconds(len(raw.data))
+        with suppress(_DeathError), self._pipes() as (_, stdin, _), DefaultSelector() as selector:
+            selector.register(stdin, EVENT_WRITE)
+            while unsent:
+                _wait(selector, deadline)
+                unsent = unsent[_sent(stdin.fileno(), unsent) :]
+
+    def _answer(self, raw: RawFile) -> Document:
+        answer = self._receive(self._patience * cpu_seconds(len(raw.data)), enough=_is_whole)
         self._is_fresh = False
         try:
             return _document(answer, raw.path)
@@ -148,42 +184,46 @@ class IsolatedReader:
             self.close()
             raise _DeathError(SkipReason.CORRUPT, "made its reader answer nonsense") from None
 
-    def _exchange(
-        self, request: bytes, wall_s: float, *, enough: Callable[[bytearray], bool]
-    ) -> bytes:
-        """Send a request while listening for the answer, so that neither side waits for ever.
+    def _receive(self, wall_s: float, *, enough: Callable[[bytearray], bool]) -> bytes:
+        deadline = time.monotonic() + wall_s
+        received = bytearray()
+        with self._pipes() as (child, _, stdout), DefaultSelector() as selector:
+            selector.register(stdout, EVENT_READ)
+            while not enough(received):
+                _wait(selector, deadline)
+                if data := os.read(stdout.fileno(), _CHUNK_BYTES):
+                    received += data
+                else:
+                    _mourn(child)
+        return bytes(received)
 
-        Whatever goes wrong in here, an interrupt included, ends the child: half an answer must
+    @contextmanager
+    def _pipes(self) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
+        """Give the child, what it listens to, and what it answers by.
+
+        Whatever goes wrong meanwhile, an interrupt included, ends the child: half an answer must
         never be taken for the beginning of the next.
+
+        Raises:
+            _DeathError: There is no child any more, since it did not take what it was to read.
         """
         child = self._child
         if child is None or child.stdin is None or child.stdout is None:
-            raise ValueError("no child has been started")
-        deadline = time.monotonic() + wall_s
-        unsent, received = memoryview(request), bytearray()
-        whole = False
+            raise _too_long()
         try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(child.stdout, selectors.EVENT_READ)
-                if unsent:
-                    selector.register(child.stdin, selectors.EVENT_WRITE)
-                while not (whole := enough(received)):
-                    ready = selector.select(max(0.0, deadline - time.monotonic()))
-                    if not ready:
-                        raise _DeathError(SkipReason.TIMEOUT, "took its reader too long")
-                    for key, _ in ready:
-                        if key.fileobj is child.stdin:
-                            unsent = unsent[_sent(child.stdin.fileno(), unsent) :]
-                            if not unsent:
-                                selector.unregister(child.stdin)
-                        elif data := os.read(child.stdout.fileno(), _CHUNK_BYTES):
-                            received += data
-                        else:
-                            _mourn(child)
-        finally:
-            if not whole:
-                self.close()
-        return bytes(received)
+            yield child, child.stdin, child.stdout
+        except BaseException:
+            self.close()
+            raise
+
+
+def _wait(selector: DefaultSelector, deadline: float) -> None:
+    if not selector.select(max(0.0, deadline - time.monotonic())):
+        raise _too_long()
+
+
+def _too_long() -> _DeathError:
+    return _DeathError(SkipReason.TIMEOUT, "took its reader too long")
 
 
 def _sent(descriptor: int, data: memoryview) -> int:
@@ -212,7 +252,7 @@ def _mourn(child: subprocess.Popen[bytes]) -> NoReturn:
     except subprocess.TimeoutExpired:
         code = 0
     if code == -signal.SIGXCPU:
-        raise _DeathError(SkipReason.TIMEOUT, "took its reader too long")
+        raise _too_long()
     if code == EXIT_OUT_OF_MEMORY:
         raise _DeathError(SkipReason.TOO_LARGE, "takes too much memory to read")
     if code == EXIT_NOT_INSTALLED:

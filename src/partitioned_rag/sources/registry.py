@@ -1,32 +1,19 @@
-"""Which reader reads a file, and the reading itself: from a `Source` to its `Document` or `Skip`.
+"""Which reader reads a file.
 
 Floor: edge. A format is chosen by what the bytes begin with, and only then by the name. To add one,
 write its reader and add a line to `FORMATS`; see `docs/formats.md`.
 """
 
-import hashlib
 import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from types import ModuleType
+from typing import Final
 
 from partitioned_rag.sources.decoding import is_marked_or_utf8
-from partitioned_rag.sources.opening import take
 from partitioned_rag.sources.raw import RawFile, Unreadable
-from partitioned_rag.values import (
-    Document,
-    PartitionId,
-    Reading,
-    Skip,
-    SkipReason,
-    Source,
-)
-
-if TYPE_CHECKING:
-    from partitioned_rag.sources.isolation import IsolatedReader
+from partitioned_rag.values import Document, SkipReason
 
 RECIPE: Final = "4"
 """Goes up whenever a reader makes another text or other segments of the same bytes."""
@@ -184,114 +171,18 @@ def read_here(chosen: Format, raw: RawFile) -> Document:
         raise Unreadable(SkipReason.CORRUPT, "is nested too deeply") from error
 
 
-class Readers:
-    """Reads the files of one partition; nothing of another can be named here.
-
-    A context manager; not to be shared by threads. The child process that reads hostile formats is
-    started with the first such file and ended by `close`.
-    """
-
-    def __init__(self, folder: Path, partition: PartitionId) -> None:
-        self._folder = folder
-        self._partition = partition
-        self._isolated: IsolatedReader | None = None
-
-    def __enter__(self) -> Self:
-        """Give the readers; nothing is started yet."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
-
-    def close(self) -> None:
-        """End the child process; harmless when there is none."""
-        if self._isolated is not None:
-            self._isolated.close()
-            self._isolated = None
-
-    def read(self, source: Source, *, known_sha256: str = "", known_bytes: int = 0) -> Reading:
-        """Read one source as it is now, whatever it was when it was found.
-
-        Args:
-            source: What to read.
-            known_sha256: Of the content that is known already: if the file still holds that, no
-                sense is made of it, which costs a hundred times more than to hash it.
-            known_bytes: How long that content is, if a document was read of it; else 0.
-
-        Returns:
-            The reading, with the stamp of the very bytes that were read. A file that is gone, or is
-            not to be had, is a reading too: with its old stamp, no hash, and a `Skip`.
-
-        Raises:
-            WorkError: The child process cannot be started at all.
-        """
-        taken = take(self._folder, self._partition, source.path)
-        data = taken.content
-        sha256 = _sha256(data)
-        outcome: Document | Skip | None
-        same_until = 0
-        if isinstance(data, Skip):
-            outcome = data
-        elif sha256 == known_sha256:
-            outcome = None
-        else:
-            raw = RawFile(path=source.path, data=data)
-            outcome = self._outcome(raw)
-            if isinstance(outcome, Document) and 0 < known_bytes < len(data):
-                before = RawFile(path=source.path, data=data[:known_bytes])
-                same_until = _same_until(outcome, raw, before, known_sha256)
-        return Reading(
-            source=Source(path=source.path, stamp=taken.stamp or source.stamp),
-            settled=taken.is_settled,
-            content_sha256=sha256,
-            outcome=outcome,
-            same_until=same_until,
-        )
-
-    def content_sha256(self, path: str) -> str:
-        """Hash what a source holds now, with all the care of `read` and no sense made of it.
-
-        Returns:
-            As in `Reading.content_sha256`: empty for what cannot be read or is too large.
-        """
-        return _sha256(take(self._folder, self._partition, path).content)
-
-    def _outcome(self, raw: RawFile) -> Document | Skip:
-        if not raw.data:
-            return Skip(source=raw.path, reason=SkipReason.EMPTY, detail="has no bytes")
-        try:
-            chosen = recognise(raw)
-            return (
-                self._isolated_read(chosen, raw) if chosen.is_isolated else read_here(chosen, raw)
-            )
-        except Unreadable as verdict:
-            return Skip(source=raw.path, reason=verdict.reason, detail=verdict.detail)
-
-    def _isolated_read(self, chosen: Format, raw: RawFile) -> Document:
-        if self._isolated is None:
-            from partitioned_rag.sources.isolation import IsolatedReader  # noqa: PLC0415 - a door
-
-            self._isolated = IsolatedReader()
-        return self._isolated.read(chosen.name, raw)
-
-
-def _same_until(document: Document, raw: RawFile, before: RawFile, known_sha256: str) -> int:
-    """Say up to where a document reads as that of the first bytes of its file did."""
+def may_have_grown(before: RawFile, raw: RawFile) -> bool:
+    """Say whether a file is of a format whose files are written at their end, as it was before."""
     chosen = recognise(before)
-    if not chosen.is_growing or recognise(raw) is not chosen:
-        return 0
-    # Last, since it looks at all of what may be a large file.
-    if _sha256(before.data) != known_sha256:
-        return 0
-    same_until: Callable[[Document, RawFile], int] = _module(chosen).same_until
-    return same_until(document, before)
+    return chosen.is_growing and recognise(raw) is chosen
 
 
-def _sha256(content: bytes | Skip) -> str:
-    return "" if isinstance(content, Skip) else hashlib.sha256(content).hexdigest()
+def same_until(document: Document, before: RawFile) -> int:
+    """Say up to where a document reads as that of the first bytes of its file did.
+
+    Args:
+        document: What was made of the whole file.
+        before: Its first bytes; they may have grown to it.
+    """
+    found: Callable[[Document, RawFile], int] = _module(recognise(before)).same_until
+    return found(document, before)

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from partitioned_rag.cores import cores
 from partitioned_rag.embedding.embedder import Embedder
-from partitioned_rag.sources.registry import Readers
+from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import look
 from partitioned_rag.store.catalog import IndexedSource
 from partitioned_rag.store.store import Store
@@ -20,6 +21,10 @@ log = logging.getLogger(__name__)
 
 # A folder that keeps changing under a sync is as it was at some moment after a few rounds.
 ROUNDS = 3
+# Each may have a process that reads it, which takes a seventh of a second to start, some 30 MB, and
+# a gigabyte if its file is made for that.
+FILES_AT_ONCE = 4
+BYTES_FOR_ANOTHER = 1 << 20
 
 
 def follow(
@@ -56,12 +61,12 @@ def follow(
         again = ()  # once is enough
         if todo.is_empty:
             break
-        with Readers(folder, partition) as readers:
+        with Readers(folder, partition, at_once=_at_once(todo)) as readers:
             changes += carry_out(
                 todo,
                 partition=partition,
                 store=store,
-                read=readers.read,
+                read=readers.read_all,
                 embedder=embedder,
                 progress=progress,
             )
@@ -97,6 +102,12 @@ def planned(
     }
     found = {path: Source(path=path, stamp=stamp) for path, stamp in stamps.items()}
     return plan(known, found, again=again)
+
+
+def _at_once(todo: SyncPlan) -> int:
+    """Say how many files to take in hand: another process pays only if there is much to read."""
+    size_bytes = sum(source.stamp.size_bytes for source in todo.to_read)
+    return min(FILES_AT_ONCE, cores(), 1 + size_bytes // BYTES_FOR_ANOTHER)
 
 
 def _is_unchanged(indexed: Mapping[str, IndexedSource], stamps: Mapping[str, Stamp]) -> bool:

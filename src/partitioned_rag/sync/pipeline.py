@@ -6,7 +6,7 @@ a renamed file costs nothing, a chat that grew costs its tail. Of that chat no m
 compared, either, than what stands so near its new end that it can be found by something else now.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from partitioned_rag.values import (
     Skip,
     SkipReason,
     Source,
+    Wanted,
 )
 
 # Enough texts to sort by length without much padding, few enough to stay small in memory.
@@ -53,10 +54,13 @@ class Changes:
 
 
 class Read(Protocol):
-    """Reads a source, if it does not hold what is known of it; as `sources` does."""
+    """Reads sources in their order, those that do not hold what is known of them."""
 
-    def __call__(self, source: Source, *, known_sha256: str, known_bytes: int) -> Reading:
-        """Give the reading; its outcome is None where the content has that hash."""
+    def __call__(self, wanted: Iterable[Wanted]) -> Iterator[Reading]:
+        """Give a reading of each; its outcome is None where the content is the one that is known.
+
+        It may take the next sources in hand before one is given.
+        """
         ...
 
 
@@ -87,15 +91,11 @@ def carry_out(
     touched: list[Reading] = []
     waiting = 0
     again = frozenset(plan.retry)
+    wanted = [_wanted(each, None if each in again else indexed.get(each.path)) for each in to_read]
+    readings = zip(to_read, read(wanted), strict=True)
     with Writer(store=store, embedder=embedder) as writer:
-        for number, source in enumerate(to_read, start=1):
+        for number, (source, reading) in enumerate(readings, start=1):
             before = indexed.get(source.path)
-            known = before if source not in again else None
-            reading = read(
-                source,
-                known_sha256=known.content_sha256 if known else "",
-                known_bytes=known.source.stamp.size_bytes if known and known.skip is None else 0,
-            )
             if before and _reads_as_before(reading, before):
                 if (before.source, before.settled) != (reading.source, reading.settled):
                     touched.append(reading)
@@ -128,6 +128,13 @@ def carry_out(
     store.remove([old for old, _ in plan.rename])
     store.compact()
     return changes
+
+
+def _wanted(source: Source, known: IndexedSource | None) -> Wanted:
+    if known is None:
+        return Wanted(source)
+    known_bytes = known.source.stamp.size_bytes if known.skip is None else 0
+    return Wanted(source, known.content_sha256, known_bytes)
 
 
 def _reads_as_before(reading: Reading, before: IndexedSource) -> bool:
