@@ -31,6 +31,7 @@ from partitioned_rag.embedding.registry import DEFAULT_EMBEDDER, open_embedder
 from partitioned_rag.identity import PUBLIC
 from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import scan
+from partitioned_rag.sync.following import FILES_AT_ONCE
 from partitioned_rag.values import Document, Source, Wanted
 from tests.sources.samples import pdf
 
@@ -229,7 +230,7 @@ def warm_query(folder: Path) -> dict[str, float]:
 
 
 def reading(folder: Path) -> dict[str, float]:
-    """PDFs read a second, as many at once as there are cores, against one at a time."""
+    """PDFs read a second, as many at once as a large sync reads, against one at a time."""
     public = folder / "public"
     public.mkdir()
     rng = random.Random(5)
@@ -242,7 +243,8 @@ def reading(folder: Path) -> dict[str, float]:
         with Readers(public, PUBLIC, at_once=at_once) as readers:
             return PDFS / seconds(lambda: [each.outcome for each in readers.read_all(wanted)])
 
-    return ratios(lambda: files_a_second(cores()), lambda: files_a_second(1), runs=5) | {
+    at_once = min(FILES_AT_ONCE, cores())
+    return ratios(lambda: files_a_second(at_once), lambda: files_a_second(1), runs=5) | {
         "files": PDFS,
         "pages of each": PDF_PAGES,
     }

@@ -75,7 +75,7 @@ def test_products_that_are_not_exact_are_refused(multiply: Multiply) -> None:
 
 # ---------------------------------------------------------------- a library that is not right
 
-# The library itself, but for one length of text.
+# The library itself, but for what is as long as the text that it is tried with.
 NEARLY_RIGHT = """
 import importlib, sys
 import numpy as np
@@ -91,7 +91,7 @@ class InferenceSession(right):
     def run(self, outputs, given):
         found = super().run(outputs, given)
         (states,) = given.values()
-        return [np.roll(each, 1) if states.shape[1] == 64 else each for each in found]
+        return [np.roll(each, 1) if states.shape[1] == 23 else each for each in found]
 
 library.InferenceSession = InferenceSession
 """

@@ -15,6 +15,7 @@ import pytest
 from partitioned_rag.sources.isolation import IsolatedReader
 from partitioned_rag.sources.raw import RawFile, Unreadable
 from partitioned_rag.sources.registry import format_named, read_here
+from partitioned_rag.sync.plan import OF_THE_MOMENT
 from partitioned_rag.values import SkipReason
 from tests.sources.samples import GOOD, pdf
 
@@ -60,6 +61,21 @@ def test_a_child_that_was_killed_is_replaced(reader: IsolatedReader) -> None:
     os.kill(first, signal.SIGKILL)
     assert reader.read("HTML", PAGE).text == "Bring the kites."
     assert running(reader) != first
+
+
+def test_a_child_that_the_system_kills_says_nothing_of_its_file(reader: IsolatedReader) -> None:
+    document = reader.begin("HTML", RawFile(path="public/x.html", data=b"<p>kites" * 200_000))
+    os.kill(running(reader), signal.SIGKILL)
+    with pytest.raises(Unreadable) as refusal:
+        document()
+    # So that it is tried again, as what a busy machine was too slow for.
+    assert refusal.value.reason in OF_THE_MOMENT
+    assert reader.read("HTML", PAGE).text == "Bring the kites."
+
+
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next(reader: IsolatedReader) -> None:
+    reader.begin("HTML", RawFile(path="public/x.html", data=b"<p>Another page."))
+    assert reader.read("HTML", PAGE).text == "Bring the kites."
 
 
 def test_a_child_that_hangs_is_given_up() -> None:

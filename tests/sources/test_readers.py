@@ -110,6 +110,9 @@ TURN = b"[2026-01-01 09:00:00] them: tide\n"
         # A text by its name, as long as its first turn is not there.
         ("old.txt", TURN[:23], TURN * 3, 0),
         ("old.txt", b"\n" + TURN, b"\n" + TURN * 2, 0),
+        # Cut where the known one ended, what it is now is of no format.
+        ("NOTES", "a Grüße".encode(), "an Grüße".encode(), 0),
+        ("NOTES", "a Grüß".encode(), "an Grüß".encode(), 0),
     ],
 )
 def test_a_chat_that_begins_as_it_is_known_says_up_to_where_it_is_the_same(

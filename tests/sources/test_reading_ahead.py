@@ -1,10 +1,12 @@
 """Several files in hand at once: what is read of each is what is read of it alone."""
 
 import os
+import resource
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from partitioned_rag import OMBox
 from partitioned_rag.cores import cores
 from partitioned_rag.sources.isolation import IsolatedReader
+from partitioned_rag.sources.opening import take
 from partitioned_rag.sources.raw import RawFile
 from partitioned_rag.sources.readers import Readers
 from partitioned_rag.sources.scan import scan
@@ -51,6 +54,9 @@ def mixed() -> Iterator[Mixed]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             os.utime(path, (1, 1))
+        # As old as they look: until then a reading tells of the moment at which it was made.
+        for path in folder.iterdir():
+            until_settled(folder, path.name)
         found = [GONE, *(each for each in scan(folder, FRIEND) if isinstance(each, Source))]
         alone = {}
         with Readers(folder, FRIEND) as readers:
@@ -63,11 +69,21 @@ def mixed() -> Iterator[Mixed]:
         yield Mixed(folder, alone)
 
 
+def until_settled(folder: Path, name: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not take(folder, FRIEND, f"friend/{name}").is_settled:
+        assert time.monotonic() < deadline
+
+
 def pages(folder: Path, number: int) -> list[Wanted]:
     folder.mkdir()
     for each in range(number):
         (folder / f"{each}.pdf").write_bytes(pdf(f"page {each}"))
     return [Wanted(each) for each in scan(folder, FRIEND) if isinstance(each, Source)]
+
+
+def text_of(reading: Reading) -> str:
+    return reading.outcome.text if isinstance(reading.outcome, Document) else ""
 
 
 def running() -> set[int]:
@@ -93,13 +109,12 @@ def test_a_child_that_dies_costs_no_file_but_its_own(tmp_path: Path) -> None:
     before = running()
     with Readers(tmp_path / "friend", FRIEND, at_once=2) as readers:
         found = readers.read_all(wanted)
-        outcomes = [next(found).outcome for _ in range(3)]
+        texts = [text_of(next(found)) for _ in range(3)]
         (pid, *others) = running() - before
         os.kill(pid, signal.SIGKILL)
-        outcomes += [reading.outcome for reading in found]
+        texts += map(text_of, found)
     assert len(others) == 1
     # Both had read a file before, so what one of them was at is read again.
-    texts = [each.text for each in outcomes if isinstance(each, Document)]
     assert texts == [f"page {number}" for number in range(7)]
 
 
@@ -144,10 +159,16 @@ def test_no_more_children_are_started_than_there_is_work_for(
 ) -> None:
     wanted = pages(tmp_path / "friend", files)
     (tmp_path / "friend" / "a.txt").write_text("kites")
+    (text,) = (
+        Wanted(each)
+        for each in scan(tmp_path / "friend", FRIEND)
+        if isinstance(each, Source) and each.path.endswith("a.txt")
+    )
     before = running()
     with Readers(tmp_path / "friend", FRIEND, at_once=at_once) as readers:
-        for _ in readers.read_all(wanted):
-            pass
+        assert len(list(readers.read_all([text] * 4))) == 4
+        assert running() == before
+        assert len(list(readers.read_all([*wanted, text]))) == files + 1
         assert len(running() - before) == expected
     assert running() == before
 
@@ -160,11 +181,37 @@ def test_who_breaks_off_leaves_no_child(tmp_path: Path) -> None:
         next(found)
         assert len(running() - before) == 3
     assert running() == before
+    with pytest.raises(ValueError, match="closed"):
+        next(found)
+    assert running() == before
+
+
+def test_where_no_more_children_can_be_started_fewer_read_it_all(tmp_path: Path) -> None:
+    wanted = pages(tmp_path / "friend", 5)
+    before = running()
+    with Readers(tmp_path / "friend", FRIEND, at_once=3) as readers, few_files_left():
+        texts = [text_of(each) for each in readers.read_all(wanted)]
+        assert len(running() - before) == 1
+    assert texts == [f"page {number}" for number in range(5)]
+
+
+@contextmanager
+def few_files_left() -> Iterator[None]:
+    """Leave descriptors for one child: each takes seven while it starts, and keeps two."""
+    # The last is that of the listing itself, and free again.
+    taken = {int(path.name) for path in Path("/proc/self/fd").iterdir()}
+    free = [number for number in range(len(taken) + 8) if number not in taken]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[7], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize(
     ("padding_bytes", "expected"),
-    [(0, 1), pytest.param(1 << 20, 2, marks=pytest.mark.skipif(cores() == 1, reason="one core"))],
+    [(0, 1), (1 << 20, min(4, cores()))],
     ids=["little to read", "much to read"],
 )
 def test_a_sync_starts_another_child_where_it_pays(
@@ -172,13 +219,13 @@ def test_a_sync_starts_another_child_where_it_pays(
 ) -> None:
     public = tmp_path / "box" / "public"
     public.mkdir(parents=True)
-    for number in range(2):
+    for number in range(6):
         text = f"<p>kites {number}<!--{'-' * padding_bytes}-->"
         (public / f"{number}.html").write_text(text)
     before = running()
     seen = []
     with OMBox(tmp_path / "box", "hashing", index=tmp_path / "index") as box:
         (report,) = box.index(progress=lambda _: seen.append(len(running() - before))).partitions
-    assert report.added == 2
+    assert report.added == 6
     assert max(seen) == expected
     assert running() == before

@@ -2,8 +2,7 @@
 
 Floor: edge; a home of numpy. Devlin et al., "BERT", NAACL 2019. The layers are nearly all of the
 work, so they are a function that several runtimes can be; what stands around them is said once,
-here. A text goes through by itself: it has no batch mates that could move a bit of its vector,
-and nothing is padded.
+here. A text goes through by itself: it has no batch mates that could move a bit of its vector.
 """
 
 import json

@@ -62,6 +62,7 @@ class IsolatedReader:
         self._patience = wall_seconds_per_cpu_second
         self._child: subprocess.Popen[bytes] | None = None
         self._is_fresh = True
+        self._is_asked = False
 
     @property
     def pid(self) -> int | None:
@@ -89,8 +90,8 @@ class IsolatedReader:
             raw: Its bytes.
 
         Returns:
-            Waits for the document, and raises what `read` raises; to be called once, before the
-            next file is begun.
+            Waits for the document, and raises what `read` raises. To be called before the next file
+            is begun: a child that was not asked for its answer is ended then.
 
         Raises:
             WorkError: The child cannot be started.
@@ -119,6 +120,7 @@ class IsolatedReader:
     def close(self) -> None:
         """End the child; harmless when there is none."""
         child, self._child = self._child, None
+        self._is_asked = False
         if child is None:
             return
         child.kill()
@@ -132,6 +134,9 @@ class IsolatedReader:
 
         `subprocess` spawns, it does not fork: what this process holds open or in memory stays here.
         """
+        if self._is_asked:
+            # Its answer would be taken for that of the next file.
+            self.close()
         if self._child is not None:
             return
         try:
@@ -169,6 +174,7 @@ class IsolatedReader:
         header = json.dumps({"format": format_name, "path": raw.path}).encode("ascii")
         unsent = memoryview(LENGTHS.pack(len(header), len(raw.data)) + header + raw.data)
         deadline = time.monotonic() + self._patience * cpu_seconds(len(raw.data))
+        self._is_asked = True
         with suppress(_DeathError), self._pipes() as (_, stdin, _), DefaultSelector() as selector:
             selector.register(stdin, EVENT_WRITE)
             while unsent:
@@ -177,7 +183,7 @@ class IsolatedReader:
 
     def _answer(self, raw: RawFile) -> Document:
         answer = self._receive(self._patience * cpu_seconds(len(raw.data)), enough=_is_whole)
-        self._is_fresh = False
+        self._is_fresh = self._is_asked = False
         try:
             return _document(answer, raw.path)
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -202,7 +208,7 @@ class IsolatedReader:
         """Give the child, what it listens to, and what it answers by.
 
         Whatever goes wrong meanwhile, an interrupt included, ends the child: half an answer must
-        never be taken for the beginning of the next.
+        never be taken for the beginning of the next, nor a whole one for another file's.
 
         Raises:
             _DeathError: There is no child any more, since it did not take what it was to read.
@@ -253,6 +259,10 @@ def _mourn(child: subprocess.Popen[bytes]) -> NoReturn:
         code = 0
     if code == -signal.SIGXCPU:
         raise _too_long()
+    if code == -signal.SIGKILL:
+        # Not by us. Where memory is short, the system takes it from whom it finds: that says
+        # nothing of this file, which is tried again when there is time.
+        raise _DeathError(SkipReason.TIMEOUT, "had its reader killed, as where memory is short")
     if code == EXIT_OUT_OF_MEMORY:
         raise _DeathError(SkipReason.TOO_LARGE, "takes too much memory to read")
     if code == EXIT_NOT_INSTALLED:

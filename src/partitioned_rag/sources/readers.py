@@ -1,22 +1,24 @@
 """The reading itself: from a `Source` to its `Document` or `Skip`.
 
 Floor: edge. Hostile formats go through child processes. These can read several files while this
-process waits, or works on what they have read; all else is done here, when it is asked for.
+process waits, or works on what they have read; of all else sense is made here, at its turn.
 """
 
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from partitioned_rag.errors import WorkError
 from partitioned_rag.sources.opening import Taken, take
 from partitioned_rag.sources.raw import RawFile, Unreadable
 from partitioned_rag.sources.registry import (
     Format,
-    may_have_grown,
+    grows_at_its_end,
     read_here,
     recognise,
     same_until,
@@ -55,6 +57,7 @@ class Readers:
         self._at_once = at_once
         self._children: list[IsolatedReader] = []
         self._idle: list[IsolatedReader] = []
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         """Give the readers; nothing is started yet."""
@@ -70,11 +73,11 @@ class Readers:
         self.close()
 
     def close(self) -> None:
-        """End the child processes; harmless when there are none."""
-        for child in self._children:
-            child.close()
-        self._children.clear()
-        self._idle.clear()
+        """End the child processes; harmless when there are none. Nothing is read any more."""
+        self._is_closed = True
+        with ExitStack() as stack:
+            for child in self._children:
+                stack.callback(child.close)
 
     def read(self, source: Source, *, known_sha256: str = "", known_bytes: int = 0) -> Reading:
         """Read one source as it is now, whatever it was when it was found.
@@ -99,18 +102,27 @@ class Readers:
         """Read sources in their order, each as `read` does.
 
         So many as may be in hand are taken before the first is given. While the caller works on
-        one, child processes read the others.
+        one, child processes read the others. Whoever breaks off has to close these readers.
 
         Raises:
             WorkError: A child process cannot be started at all.
         """
+        at_once = self._at_once
         in_hand: deque[Callable[[], Reading]] = deque()
         for each in wanted:
-            in_hand.append(self._begin(each))
-            if len(in_hand) == self._at_once:
+            try:
+                begun = self._begin(each)
+            except WorkError:
+                if not self._children:
+                    raise
+                # There are no more to be had, and those that there are will be free.
+                at_once = len(self._children)
+                yield from _each_called(in_hand)
+                begun = self._begin(each)
+            in_hand.append(begun)
+            if len(in_hand) >= at_once:
                 yield in_hand.popleft()()
-        while in_hand:
-            yield in_hand.popleft()()
+        yield from _each_called(in_hand)
 
     def content_sha256(self, path: str) -> str:
         """Hash what a source holds now, with all the care of `read` and no sense made of it.
@@ -122,6 +134,7 @@ class Readers:
 
     def _begin(self, wanted: Wanted) -> Callable[[], Reading]:
         """Take a source as it is now; what is returned waits until sense is made of it."""
+        self._check_open()
         path = wanted.source.path
         taken = take(self._folder, self._partition, path)
         data, sha256 = taken.content, _sha256(taken.content)
@@ -165,11 +178,18 @@ class Readers:
     def _begin_elsewhere(self, chosen: Format, raw: RawFile) -> Callable[[], Document]:
         # The one that was in use last: so no more are started than there is work for.
         child = self._idle.pop() if self._idle else self._another_child()
-        wait = child.begin(chosen.name, raw)
+        try:
+            wait = child.begin(chosen.name, raw)
+        except WorkError:
+            self._children.remove(child)
+            raise
 
         def document() -> Document:
-            self._idle.append(child)
-            return wait()
+            self._check_open()
+            try:
+                return wait()
+            finally:
+                self._idle.append(child)
 
         return document
 
@@ -179,6 +199,15 @@ class Readers:
         child = IsolatedReader()
         self._children.append(child)
         return child
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ValueError("these readers are closed")
+
+
+def _each_called(in_hand: deque[Callable[[], Reading]]) -> Iterator[Reading]:
+    while in_hand:
+        yield in_hand.popleft()()
 
 
 def _reading(
@@ -201,11 +230,11 @@ def _known_until(outcome: Document | Skip, raw: RawFile, wanted: Wanted) -> int:
     """Say up to where a document reads as the one of the content that was known."""
     if isinstance(outcome, Skip) or not 0 < wanted.known_bytes < len(raw.data):
         return 0
-    before = RawFile(path=raw.path, data=raw.data[: wanted.known_bytes])
-    # The hash last, since it looks at all of what may be a large file.
-    if not may_have_grown(before, raw) or _sha256(before.data) != wanted.known_sha256:
+    if not grows_at_its_end(raw):
         return 0
-    return same_until(outcome, before)
+    before = RawFile(path=raw.path, data=raw.data[: wanted.known_bytes])
+    # Before anything is asked of it: other bytes may be of no format at all.
+    return same_until(outcome, raw, before) if _sha256(before.data) == wanted.known_sha256 else 0
 
 
 def _skip(raw: RawFile, verdict: Unreadable) -> Skip:

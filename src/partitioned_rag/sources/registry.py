@@ -171,18 +171,25 @@ def read_here(chosen: Format, raw: RawFile) -> Document:
         raise Unreadable(SkipReason.CORRUPT, "is nested too deeply") from error
 
 
-def may_have_grown(before: RawFile, raw: RawFile) -> bool:
-    """Say whether a file is of a format whose files are written at their end, as it was before."""
-    chosen = recognise(before)
-    return chosen.is_growing and recognise(raw) is chosen
+def grows_at_its_end(raw: RawFile) -> bool:
+    """Say whether a file is of a format whose files are written at their end.
+
+    Args:
+        raw: A file of which a document was made.
+    """
+    return recognise(raw).is_growing
 
 
-def same_until(document: Document, before: RawFile) -> int:
+def same_until(document: Document, raw: RawFile, before: RawFile) -> int:
     """Say up to where a document reads as that of the first bytes of its file did.
 
     Args:
         document: What was made of the whole file.
-        before: Its first bytes; they may have grown to it.
+        raw: The file, of a format that grows.
+        before: Its first bytes, of which a document was made, too.
     """
-    found: Callable[[Document, RawFile], int] = _module(recognise(before)).same_until
+    chosen = recognise(before)
+    if chosen is not recognise(raw):
+        return 0
+    found: Callable[[Document, RawFile], int] = _module(chosen).same_until
     return found(document, before)
