@@ -173,8 +173,9 @@ def test_no_more_children_are_started_than_there_is_work_for(
     assert running() == before
 
 
-def test_who_breaks_off_leaves_no_child(tmp_path: Path) -> None:
-    wanted = pages(tmp_path / "friend", 6)
+@pytest.mark.parametrize("files", [3, 6])
+def test_who_breaks_off_leaves_no_child(tmp_path: Path, files: int) -> None:
+    wanted = pages(tmp_path / "friend", files)
     before = running()
     with Readers(tmp_path / "friend", FRIEND, at_once=3) as readers:
         found = readers.read_all(wanted)

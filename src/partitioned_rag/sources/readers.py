@@ -107,20 +107,18 @@ class Readers:
         Raises:
             WorkError: A child process cannot be started at all.
         """
-        at_once = self._at_once
         in_hand: deque[Callable[[], Reading]] = deque()
         for each in wanted:
             try:
                 begun = self._begin(each)
             except WorkError:
-                if not self._children:
+                if not in_hand:
                     raise
-                # There are no more to be had, and those that there are will be free.
-                at_once = len(self._children)
+                # Perhaps no more are to be had than those that have work, which will be free.
                 yield from _each_called(in_hand)
                 begun = self._begin(each)
             in_hand.append(begun)
-            if len(in_hand) >= at_once:
+            if len(in_hand) == self._at_once:
                 yield in_hand.popleft()()
         yield from _each_called(in_hand)
 
@@ -178,11 +176,7 @@ class Readers:
     def _begin_elsewhere(self, chosen: Format, raw: RawFile) -> Callable[[], Document]:
         # The one that was in use last: so no more are started than there is work for.
         child = self._idle.pop() if self._idle else self._another_child()
-        try:
-            wait = child.begin(chosen.name, raw)
-        except WorkError:
-            self._children.remove(child)
-            raise
+        wait = child.begin(chosen.name, raw)
 
         def document() -> Document:
             self._check_open()
