@@ -76,6 +76,7 @@ def _findings(answers: dict[str, Any]) -> list[str]:
     counts = {name: found for name, found in answers.items() if name not in rows}
     lines = _counts(counts) if counts else []
     if rows:
+        lines += [""] if lines else []
         columns = list(dict.fromkeys(column for found in rows.values() for column in found))
         lines += [
             f"| | {' | '.join(columns)} |",
@@ -127,7 +128,7 @@ def _versions(packages: dict[str, str]) -> str:
 
 
 def _answers(result: dict[str, Any]) -> str:
-    """Make a table: of ratios if there are any, else of counts."""
+    """Make a table of the ratios and one of the counts, of what there is."""
     answers: dict[str, Any] = result["answers"]
     ratios = {name: found for name, found in answers.items() if isinstance(found, dict)}
     counts = {name: found for name, found in answers.items() if not isinstance(found, dict)}
@@ -151,7 +152,8 @@ def _answers(result: dict[str, Any]) -> str:
         )
         lines.append(f"| {found['question']} | {ratio:.3g}{spread} | {figures} |")
     if counts:
-        lines += _counts(counts)
+        # A table of its own: without a line between, it would be rows of the one above.
+        lines += ["", *_counts(counts)] if lines else _counts(counts)
     return "\n".join(lines)
 
 
