@@ -74,9 +74,8 @@ def _findings(answers: dict[str, Any]) -> list[str]:
     """Make a table of settings against measures if there are several of each, else of counts."""
     rows = {name: found for name, found in answers.items() if isinstance(found, dict)}
     counts = {name: found for name, found in answers.items() if name not in rows}
-    lines = _counts(counts) if counts else []
+    lines: list[str] = []
     if rows:
-        lines += [""] if lines else []
         columns = list(dict.fromkeys(column for found in rows.values() for column in found))
         lines += [
             f"| | {' | '.join(columns)} |",
@@ -86,10 +85,20 @@ def _findings(answers: dict[str, Any]) -> list[str]:
         values = (found.get(column, "") for column in columns)
         shown = (f"{value:.3g}" if isinstance(value, float) else f"{value}" for value in values)
         lines.append(f"| {name} | {' | '.join(shown)} |")
+    return _apart(_counts(counts), lines)
+
+
+def _apart(*tables: list[str]) -> list[str]:
+    """Put a line between tables: the rows of a second would be rows of the first without it."""
+    lines: list[str] = []
+    for table in filter(None, tables):
+        lines += ["", *table] if lines else table
     return lines
 
 
 def _counts(counts: dict[str, object]) -> list[str]:
+    if not counts:
+        return []
     return [
         "| counted | |",
         "| --- | --- |",
@@ -151,10 +160,7 @@ def _answers(result: dict[str, Any]) -> str:
             if isinstance(value, int | float) and not name.startswith("ratio")
         )
         lines.append(f"| {found['question']} | {ratio:.3g}{spread} | {figures} |")
-    if counts:
-        # A table of its own: without a line between, it would be rows of the one above.
-        lines += ["", *_counts(counts)] if lines else _counts(counts)
-    return "\n".join(lines)
+    return "\n".join(_apart(lines, _counts(counts)))
 
 
 README = DOCS.parent / "README.md"

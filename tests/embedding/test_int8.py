@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from partitioned_rag.embedding.bert_int8 import check_products
+from partitioned_rag.embedding.runtimes import TRIED_TOKENS
 from tests.embedding.alone import EMBED_OR_SAY, ONNX_STAND_IN, run_alone
 from tests.embedding.rough import needs_int8
 
@@ -76,7 +77,7 @@ def test_products_that_are_not_exact_are_refused(multiply: Multiply) -> None:
 # ---------------------------------------------------------------- a library that is not right
 
 # The library itself, but for what is as long as the text that it is tried with.
-NEARLY_RIGHT = """
+NEARLY_RIGHT = f"""
 import importlib, sys
 import numpy as np
 
@@ -91,7 +92,7 @@ class InferenceSession(right):
     def run(self, outputs, given):
         found = super().run(outputs, given)
         (states,) = given.values()
-        return [np.roll(each, 1) if states.shape[1] == 23 else each for each in found]
+        return [np.roll(each, 1) if states.shape[1] == {TRIED_TOKENS} else each for each in found]
 
 library.InferenceSession = InferenceSession
 """

@@ -111,7 +111,7 @@ TURN = b"[2026-01-01 09:00:00] them: tide\n"
         ("old.txt", TURN[:23], TURN * 3, 0),
         ("old.txt", b"\n" + TURN, b"\n" + TURN * 2, 0),
         # Cut where the known one ended, what it is now is of no format.
-        ("NOTES", "a Grüße".encode(), "an Grüße".encode(), 0),
+        ("NOTES", "a Grüße".encode(), "any Grüße".encode(), 0),
         ("NOTES", "a Grüß".encode(), "an Grüß".encode(), 0),
     ],
 )

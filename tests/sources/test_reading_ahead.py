@@ -57,7 +57,7 @@ def mixed() -> Iterator[Mixed]:
         # As old as they look: until then a reading tells of the moment at which it was made.
         for path in folder.iterdir():
             until_settled(folder, path.name)
-        found = [GONE, *(each for each in scan(folder, FRIEND) if isinstance(each, Source))]
+        found = [GONE, *sources_in(folder)]
         alone = {}
         with Readers(folder, FRIEND) as readers:
             for source in found:
@@ -75,11 +75,15 @@ def until_settled(folder: Path, name: str) -> None:
         assert time.monotonic() < deadline
 
 
+def sources_in(folder: Path) -> list[Source]:
+    return [each for each in scan(folder, FRIEND) if isinstance(each, Source)]
+
+
 def pages(folder: Path, number: int) -> list[Wanted]:
     folder.mkdir()
     for each in range(number):
         (folder / f"{each}.pdf").write_bytes(pdf(f"page {each}"))
-    return [Wanted(each) for each in scan(folder, FRIEND) if isinstance(each, Source)]
+    return [Wanted(each) for each in sources_in(folder)]
 
 
 def text_of(reading: Reading) -> str:
@@ -160,9 +164,7 @@ def test_no_more_children_are_started_than_there_is_work_for(
     wanted = pages(tmp_path / "friend", files)
     (tmp_path / "friend" / "a.txt").write_text("kites")
     (text,) = (
-        Wanted(each)
-        for each in scan(tmp_path / "friend", FRIEND)
-        if isinstance(each, Source) and each.path.endswith("a.txt")
+        Wanted(each) for each in sources_in(tmp_path / "friend") if each.path.endswith("a.txt")
     )
     before = running()
     with Readers(tmp_path / "friend", FRIEND, at_once=at_once) as readers:

@@ -33,7 +33,7 @@ BF16_TOLERANCE = 5e-3
 INT8_TOLERANCE = 3e-2
 _PROCESSOR = Path("/proc/cpuinfo")
 # Of the text that a runtime is tried with: rows are left over, in whatever blocks it takes them.
-_TRIED_TOKENS = 23
+TRIED_TOKENS = 23
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,7 @@ def multiplies_bf16(told: Iterable[str]) -> bool:
 
 
 def _try_out(layers: "Layers", bert: Bert, *, tolerance: float) -> None:
-    ids = [7 * n * n % len(bert.words) for n in range(1, _TRIED_TOKENS + 1)]
+    ids = [7 * n * n % len(bert.words) for n in range(1, TRIED_TOKENS + 1)]
     found, expected = (
         vector_of(ids, bert=bert, layers=each) for each in (layers, numpy_layers(bert))
     )

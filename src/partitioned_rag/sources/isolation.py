@@ -107,13 +107,8 @@ class IsolatedReader:
                 if was_fresh:
                     raise death.verdict from None
             # A child that has read other files may have died of those: what becomes of a file must
-            # not depend on its neighbours.
-            self._start()
-            self._ask(format_name, raw)
-            try:
-                return self._answer(raw)
-            except _DeathError as death:
-                raise death.verdict from None
+            # not depend on its neighbours. The next one is fresh.
+            return self.begin(format_name, raw)()
 
         return document
 
@@ -173,7 +168,7 @@ class IsolatedReader:
         """
         header = json.dumps({"format": format_name, "path": raw.path}).encode("ascii")
         unsent = memoryview(LENGTHS.pack(len(header), len(raw.data)) + header + raw.data)
-        deadline = time.monotonic() + self._patience * cpu_seconds(len(raw.data))
+        deadline = time.monotonic() + self._wall_s(raw)
         self._is_asked = True
         with suppress(_DeathError), self._pipes() as (_, stdin, _), DefaultSelector() as selector:
             selector.register(stdin, EVENT_WRITE)
@@ -182,13 +177,17 @@ class IsolatedReader:
                 unsent = unsent[_sent(stdin.fileno(), unsent) :]
 
     def _answer(self, raw: RawFile) -> Document:
-        answer = self._receive(self._patience * cpu_seconds(len(raw.data)), enough=_is_whole)
+        answer = self._receive(self._wall_s(raw), enough=_is_whole)
         self._is_fresh = self._is_asked = False
         try:
             return _document(answer, raw.path)
         except (ValueError, KeyError, TypeError, RecursionError):
             self.close()
             raise _DeathError(SkipReason.CORRUPT, "made its reader answer nonsense") from None
+
+    def _wall_s(self, raw: RawFile) -> float:
+        """Say how long a file is waited for, and how long until it is taken."""
+        return self._patience * cpu_seconds(len(raw.data))
 
     def _receive(self, wall_s: float, *, enough: Callable[[bytearray], bool]) -> bytes:
         deadline = time.monotonic() + wall_s

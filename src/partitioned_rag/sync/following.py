@@ -106,8 +106,7 @@ def planned(
 
 def _at_once(todo: SyncPlan) -> int:
     """Say how many files to take in hand: another process pays only if there is much to read."""
-    size_bytes = sum(source.stamp.size_bytes for source in todo.to_read)
-    return min(FILES_AT_ONCE, cores(), 1 + size_bytes // BYTES_FOR_ANOTHER)
+    return min(FILES_AT_ONCE, cores(), 1 + todo.bytes_to_read // BYTES_FOR_ANOTHER)
 
 
 def _is_unchanged(indexed: Mapping[str, IndexedSource], stamps: Mapping[str, Stamp]) -> bool:

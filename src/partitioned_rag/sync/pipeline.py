@@ -85,13 +85,13 @@ def carry_out(
     store.remove(plan.remove)
     old_path = {source.path: old for old, source in plan.rename}
     to_read = plan.to_read
-    total_bytes = sum(source.stamp.size_bytes for source in to_read)
+    total_bytes = plan.bytes_to_read
     done_bytes = done_chunks = 0
     batch: list[Contents] = []
     touched: list[Reading] = []
     waiting = 0
     again = frozenset(plan.retry)
-    wanted = [_wanted(each, None if each in again else indexed.get(each.path)) for each in to_read]
+    wanted = (_wanted(each, None if each in again else indexed.get(each.path)) for each in to_read)
     readings = zip(to_read, read(wanted), strict=True)
     with Writer(store=store, embedder=embedder) as writer:
         for number, (source, reading) in enumerate(readings, start=1):

@@ -53,9 +53,16 @@ class SyncPlan:
     @property
     def to_read(self) -> tuple[Source, ...]:
         """Every source that must be opened, in the order in which it is done."""
-        renamed = tuple(source for _, source in self.rename)
-        known = (*self.change, *self.recheck, *self.retry)
-        return tuple(sorted((*self.add, *known, *renamed), key=_path))
+        return tuple(sorted(self._unordered(), key=_path))
+
+    @property
+    def bytes_to_read(self) -> int:
+        """How many bytes those sources have together."""
+        return sum(source.stamp.size_bytes for source in self._unordered())
+
+    def _unordered(self) -> tuple[Source, ...]:
+        renamed = (source for _, source in self.rename)
+        return (*self.add, *self.change, *self.recheck, *self.retry, *renamed)
 
 
 def plan(
